@@ -1,0 +1,831 @@
+/**
+ * O cliente: a console com INIT, PUT e GET do enunciado (seção 4), os mesmos
+ * pedidos pela linha de comando, e uma biblioteca.
+ *
+ * ```ts ignore
+ * import { Cliente } from "./cliente.ts";
+ *
+ * await using cliente = new Cliente(["127.0.0.1:10097", "127.0.0.1:10098", "127.0.0.1:10099"]);
+ * const { timestamp } = await cliente.put("key", "value");
+ * const { value } = await cliente.get("key");
+ * ```
+ *
+ * Na ordem: a classe; o elo, que é uma conexão com muitos pedidos em curso (o
+ * servidor também o usa, para falar com o líder); e o que os dois programas têm
+ * em comum na console: o teclado, a saída e as opções da linha de comando.
+ *
+ * @module
+ */
+
+import { parseArgs } from "@std/cli/parse-args";
+import {
+  abrirEntrada,
+  abrirSaida,
+  citar,
+  type Corpo,
+  type CorpoDe,
+  type Endereco,
+  ENDERECOS_PADRAO,
+  jsonVisivel,
+  lerEndereco,
+  lerIp,
+  lerPorta,
+  LINHA_BYTES_MAX,
+  LINHA_DE_SERVIDOR_BYTES_MAX,
+  Mensagem,
+  type Saida,
+  textoDoEndereco,
+  VERSAO,
+  visivel,
+} from "./mensagem.ts";
+
+// === Limites =================================================================
+
+/** Espera máxima padrão por uma resposta, em milissegundos; depois, falha. */
+const PRAZO_MS = 10_000;
+
+/** Espera máxima por uma conexão: um servidor que sumiu da rede não gasta o prazo dos outros. */
+const CONECTAR_MS = 2_000;
+
+/** Primeira e maior espera antes de repetir um pedido, em milissegundos; dobra a cada vez. */
+const REPETIR_MS = { primeira: 10, maior: 500 } as const;
+
+/** Maior espera que um temporizador aceita, em milissegundos (2^31 − 1, uns 24 dias). */
+export const ESPERA_MS_MAX = 2 ** 31 - 1;
+
+// === Tipos públicos ==========================================================
+
+/** Opções de um {@linkcode Cliente}. */
+export interface OpcoesDoCliente {
+  /** Espera máxima por pedido, em milissegundos (10000). */
+  prazo?: number;
+  /**
+   * Se, até o prazo, o pedido recomeça em outro servidor depois de um
+   * TRY_OTHER_SERVER_OR_LATER, ou quando nenhum pôde ser alcançado (`true`; na
+   * console é `false`, para que se veja o que cada servidor respondeu).
+   */
+  repetir?: boolean;
+}
+
+/** O PUT_OK, e de que servidor: o endereço é o que o cliente escolheu. */
+export interface RespostaDoPut extends CorpoDe<"PUT_OK"> {
+  readonly servidor: string;
+}
+
+/** A resposta de um GET. */
+export interface RespostaDoGet {
+  readonly tipo: "GET_OK" | "TRY_OTHER_SERVER_OR_LATER";
+  readonly id?: number | undefined;
+  readonly key: string;
+  /** `null` se a key não existe; ausente num TRY_OTHER_SERVER_OR_LATER. */
+  readonly value?: string | null;
+  /** O timestamp da key no servidor; zero se ele não a tem. */
+  readonly timestamp: number;
+  /** O servidor que respondeu, `IP:PORTA`. */
+  readonly servidor: string;
+  /** O timestamp que este cliente enviou com o GET. */
+  readonly meuTimestamp: number;
+}
+
+/** O `cause` dos erros de um pedido: se ele certamente não teve nem terá efeito. */
+export interface CausaDaFalha {
+  readonly definitivo: boolean;
+  /** O ERRO do servidor, quando foi ele que recusou. */
+  readonly resposta?: CorpoDe<"ERRO">;
+}
+
+function falha(texto: string, cause: CausaDaFalha): Error {
+  return new Error(texto, { cause });
+}
+
+/** Se o erro garante que o pedido não teve efeito; na dúvida, não. */
+export function falhaDefinitiva(erro: unknown): boolean {
+  const causa = erro instanceof Error ? erro.cause as CausaDaFalha | undefined : undefined;
+  return causa?.definitivo === true;
+}
+
+// === A classe Cliente ========================================================
+
+/** Um cliente do sistema: seus timestamps, um por key, e um elo com cada servidor. */
+export class Cliente {
+  /** Os servidores; o cliente não sabe, nem deve saber, qual é o líder. */
+  readonly #servidores: readonly Endereco[];
+  /** O maior timestamp que este cliente já viu de cada key; zero se nunca viu (seção 4). */
+  readonly #timestamps = new Map<string, number>();
+  /** O elo com cada servidor, discado no primeiro pedido e de novo quando se perde. */
+  readonly #elos = new Map<string, Promise<Elo>>();
+  readonly #prazo: number;
+  readonly #repetir: boolean;
+  #fechado = false;
+
+  /**
+   * @param servidores Um ou mais, como `"IP:PORTA"` ou {@linkcode Endereco}.
+   * @throws {TypeError | RangeError} se um endereço não é válido ou não há nenhum.
+   */
+  constructor(servidores: readonly (string | Endereco)[], opcoes: OpcoesDoCliente = {}) {
+    if (servidores.length === 0) throw new TypeError("Cliente sem servidores: informe ao menos um");
+    this.#servidores = servidores.map((servidor) =>
+      typeof servidor === "string" ? lerEndereco(servidor) : servidor
+    );
+    this.#prazo = opcoes.prazo ?? PRAZO_MS;
+    this.#repetir = opcoes.repetir ?? true;
+  }
+
+  /**
+   * Seção 4b. Envia o PUT a um servidor sorteado e espera o PUT_OK com o
+   * timestamp: nesse momento todos os servidores têm este value ou um mais novo.
+   *
+   * @throws {TypeError | RangeError} se key ou value não podem ser enviados.
+   * @throws {Error} se não houve PUT_OK; o `cause` é {@linkcode CausaDaFalha}. Um
+   * PUT que pode ter chegado a um servidor nunca é repetido.
+   */
+  async put(key: string, value: string): Promise<RespostaDoPut> {
+    const pedido = validar({ tipo: "PUT", key, value });
+    const { resposta, servidor } = await this.#pedir(pedido, this.#relogio());
+    if (resposta.tipo !== "PUT_OK") throw inesperada(resposta, servidor);
+    this.#timestamps.set(key, Math.max(this.#timestamp(key), resposta.timestamp));
+    return { ...resposta, servidor };
+  }
+
+  /**
+   * Seção 4c. Envia o GET, com o último timestamp que este cliente tem da key, a
+   * um servidor sorteado. Nunca devolve um value anterior a um que já devolveu,
+   * nem com vários pedidos em curso.
+   *
+   * @throws {TypeError | RangeError} se key não pode ser enviada.
+   * @throws {Error} se nenhum servidor respondeu no prazo.
+   */
+  async get(key: string): Promise<RespostaDoGet> {
+    const relogio = this.#relogio();
+    for (let tentativa = 0;; tentativa++) {
+      const meuTimestamp = this.#timestamp(key);
+      const pedido = validar({ tipo: "GET", key, timestamp: meuTimestamp });
+      const { resposta, servidor } = await this.#pedir(pedido, relogio);
+      const { tipo } = resposta;
+      if (tipo !== "GET_OK" && tipo !== "TRY_OTHER_SERVER_OR_LATER") {
+        throw inesperada(resposta, servidor);
+      }
+      // Se outro pedido deste cliente, enquanto isso, viu um value mais novo,
+      // este GET_OK já seria voltar no tempo: pergunta de novo.
+      const atual = resposta.timestamp >= this.#timestamp(key);
+      if (tipo === "GET_OK" && atual) this.#timestamps.set(key, resposta.timestamp);
+      const serve = tipo === "GET_OK" ? atual : !this.#repetir;
+      if (serve || !await relogio.esperar(tentativa)) {
+        const { id, timestamp } = resposta;
+        return tipo === "GET_OK" && atual
+          ? { ...resposta, servidor, meuTimestamp }
+          : { tipo: "TRY_OTHER_SERVER_OR_LATER", id, key, timestamp, servidor, meuTimestamp };
+      }
+    }
+  }
+
+  /** Fecha os elos; os pedidos em curso falham na hora. Fechar de novo nada faz. */
+  async fechar(): Promise<void> {
+    this.#fechado = true;
+    const elos = await Promise.allSettled(this.#elos.values());
+    for (const elo of elos) {
+      if (elo.status === "fulfilled") elo.value.fechar("Cliente fechado");
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.fechar();
+  }
+
+  /** O último timestamp que este cliente tem da key. */
+  #timestamp(key: string): number {
+    return this.#timestamps.get(key) ?? 0;
+  }
+
+  /** O tempo de um pedido, contado de agora. */
+  #relogio(): Relogio {
+    const fim = performance.now() + this.#prazo;
+    const resta = () => Math.max(0, fim - performance.now());
+    const esperar = async (tentativa: number) => {
+      const ms = esperaDaTentativa(tentativa, REPETIR_MS.primeira, REPETIR_MS.maior);
+      if (this.#fechado || ms >= resta()) return false;
+      await new Promise((resolver) => setTimeout(resolver, ms));
+      return true;
+    };
+    return { resta, esperar };
+  }
+
+  /**
+   * Envia o pedido a um servidor sorteado. Se não o alcança, tenta outro; um GET,
+   * que não muda nada, também quando a conexão se perde ou a resposta não vem.
+   */
+  async #pedir(pedido: Corpo, relogio: Relogio): Promise<{ resposta: Corpo; servidor: string }> {
+    for (let tentativa = 0;; tentativa++) {
+      let motivo = "";
+      const ordem = sortear(this.#servidores);
+      for (const [n, endereco] of ordem.entries()) {
+        if (this.#fechado) throw falha("Cliente fechado", { definitivo: true });
+        let elo: Elo | undefined;
+        try {
+          elo = await this.#elo(endereco, relogio.resta());
+          // Um GET guarda parte do prazo para os servidores que ainda não tentou.
+          const partes = pedido.tipo === "GET" ? ordem.length - n : 1;
+          const resposta = await elo.pedir(pedido, relogio.resta() / partes);
+          return { resposta, servidor: textoDoEndereco(endereco) };
+        } catch (erro) {
+          const outro = !elo || pedido.tipo === "GET" || falhaDefinitiva(erro);
+          if (!outro || relogio.resta() === 0) throw erro;
+          motivo = textoDoErro(erro);
+        }
+      }
+      if (!this.#repetir || !await relogio.esperar(tentativa)) {
+        throw falha(`Nenhum servidor pôde ser alcançado: ${motivo}`, { definitivo: true });
+      }
+    }
+  }
+
+  #elo(endereco: Endereco, prazo: number): Promise<Elo> {
+    const nome = textoDoEndereco(endereco);
+    const existente = this.#elos.get(nome);
+    if (existente) return existente;
+    const esquecer = () => {
+      if (this.#elos.get(nome) === novo) this.#elos.delete(nome);
+    };
+    const novo = discar(endereco, prazo, { aoPerder: esquecer });
+    novo.catch(esquecer);
+    this.#elos.set(nome, novo);
+    return novo;
+  }
+
+  // --- Console ---------------------------------------------------------------
+
+  /**
+   * O programa: opções, depois um pedido só (`put`, `get`) ou o menu. Devolve o
+   * código de saída: 0, um servidor respondeu ou o teclado acabou; 1, falha; 2,
+   * uso errado.
+   */
+  static async main(args: readonly string[]): Promise<number> {
+    const tela = abrirTela();
+    let opcoes: OpcoesDaLinha;
+    try {
+      opcoes = lerLinhaDeComando(args);
+    } catch (erro) {
+      tela.erro(`ERRO: ${textoDoErro(erro)}`);
+      await tela.esvaziar();
+      return 2;
+    }
+    const { servidores, prazo, pedido, json } = opcoes;
+    let codigo = 0;
+    if (opcoes.texto) {
+      tela.linha(opcoes.texto);
+    } else if (pedido) {
+      await using cliente = new Cliente(servidores ?? ENDERECOS_PADRAO, { prazo, repetir: false });
+      codigo = await Cliente.#executar(cliente, pedido, tela, json) ? 0 : 1;
+    } else {
+      await Cliente.#menu(servidores, prazo, tela);
+    }
+    await tela.esvaziar();
+    return codigo;
+  }
+
+  /** Seção 6: o menu interativo, só com INIT, PUT e GET. */
+  static async #menu(servidores: readonly Endereco[] | undefined, prazo: number, tela: Tela) {
+    const opcoes = { prazo, repetir: false };
+    let cliente = servidores && new Cliente(servidores, opcoes);
+    const teclado = await abrirTeclado(tela);
+    const perguntar = async (texto: string) => (await teclado.perguntar(texto)) ?? acabou();
+    const acabou = (): never => {
+      throw FIM_DO_TECLADO;
+    };
+    try {
+      for (;;) {
+        const escolha = await perguntar("Menu: 1) INIT  2) PUT  3) GET\nOpção: ");
+        const funcao = FUNCOES[escolha.trim().toUpperCase()];
+        if (funcao === "INIT") {
+          await cliente?.fechar();
+          cliente = new Cliente(await Cliente.#init(teclado, acabou, tela), opcoes);
+        } else if (!funcao) {
+          tela.erro(`ERRO: opção inválida: ${citar(escolha)}; escolha INIT, PUT ou GET`);
+        } else if (!cliente) {
+          tela.erro(`ERRO: faça INIT antes de ${funcao}`);
+        } else {
+          const key = await perguntar("key: ");
+          if (key === "") tela.erro("ERRO: key não pode ser vazia");
+          else if (funcao === "GET") await Cliente.#executar(cliente, { key }, tela);
+          else {
+            const value = await perguntar("value: ");
+            await Cliente.#executar(cliente, { key, value }, tela);
+          }
+        }
+      }
+    } catch (erro) {
+      if (erro !== FIM_DO_TECLADO) throw erro;
+    } finally {
+      teclado.fechar();
+      await cliente?.fechar();
+    }
+  }
+
+  /** Seção 4a. INIT: captura do teclado os IPs e as portas dos três servidores. */
+  static async #init(teclado: Teclado, acabou: () => never, tela: Tela): Promise<Endereco[]> {
+    const servidores: Endereco[] = [];
+    for (const [n, padrao] of ENDERECOS_PADRAO.entries()) {
+      const nome = `do servidor ${n + 1}`;
+      const ip = await perguntarAte(teclado, tela, `IP ${nome}`, padrao.ip, lerIp) ?? acabou();
+      const porta =
+        await perguntarAte(teclado, tela, `Porta ${nome}`, String(padrao.porta), lerPorta) ??
+          acabou();
+      servidores.push({ ip, porta });
+    }
+    return servidores;
+  }
+
+  /** Faz um pedido e mostra o resultado numa linha (seção 6); `false` se falhou. */
+  static async #executar(
+    cliente: Cliente,
+    { key, value }: PedidoDaConsole,
+    tela: Tela,
+    json = false,
+  ): Promise<boolean> {
+    try {
+      if (value !== undefined) {
+        const { servidor, ...corpo } = await cliente.put(key, value);
+        tela.linha(
+          json ? jsonVisivel(corpo) : `PUT_OK key: ${visivel(key)} value ${visivel(value)} ` +
+            `timestamp ${corpo.timestamp} realizada no servidor ${servidor}`,
+        );
+      } else {
+        const { servidor, meuTimestamp, ...corpo } = await cliente.get(key);
+        const valor = corpo.tipo === "GET_OK" ? corpo.value ?? "NULL" : corpo.tipo;
+        tela.linha(
+          json ? jsonVisivel(corpo) : `GET key: ${visivel(key)} value: ${visivel(valor)} ` +
+            `obtido do servidor ${servidor}, meu timestamp ${meuTimestamp} ` +
+            `e do servidor ${corpo.timestamp}`,
+        );
+      }
+      return true;
+    } catch (erro) {
+      const { resposta } = (erro as Error).cause as CausaDaFalha | undefined ?? {};
+      if (json && resposta) tela.linha(jsonVisivel(resposta));
+      const duvida = value !== undefined && !falhaDefinitiva(erro);
+      tela.erro(`ERRO: ${textoDoErro(erro)}${duvida ? " (o PUT pode ter acontecido)" : ""}`);
+      return false;
+    } finally {
+      await tela.esvaziar();
+    }
+  }
+}
+
+/** O tempo que um pedido ainda tem. */
+interface Relogio {
+  /** Milissegundos até o prazo; nunca negativo. */
+  resta(): number;
+  /** Espera antes da próxima tentativa; `false`, sem esperar, se o prazo acabaria antes. */
+  esperar(tentativa: number): Promise<boolean>;
+}
+
+/** Um pedido feito na console: PUT se há value, senão GET. */
+type PedidoDaConsole = { key: string; value?: string };
+
+/** O que o menu aceita, por nome ou número. */
+const FUNCOES: { readonly [escolha: string]: "INIT" | "PUT" | "GET" } = {
+  "1": "INIT",
+  "2": "PUT",
+  "3": "GET",
+  INIT: "INIT",
+  PUT: "PUT",
+  GET: "GET",
+};
+
+/** Lançado por dentro do menu quando a entrada acaba. */
+const FIM_DO_TECLADO = Symbol("fim do teclado");
+
+/**
+ * Valida o pedido como o servidor fará, para que o erro apareça antes de sair.
+ * Um erro aqui é definitivo: nada foi enviado.
+ */
+function validar(pedido: Corpo): Corpo {
+  try {
+    const { corpo } = Mensagem.ler(pedido);
+    const linha = new Mensagem({ ...corpo, id: Number.MAX_SAFE_INTEGER }).linha();
+    const bytes = linha.length * 3 <= LINHA_BYTES_MAX
+      ? linha.length
+      : new TextEncoder().encode(linha).length;
+    if (bytes <= LINHA_BYTES_MAX) return corpo;
+    throw new RangeError(
+      `Pedido recusado: a linha teria ${bytes} bytes, o limite é ${LINHA_BYTES_MAX}`,
+    );
+  } catch (erro) {
+    (erro as Error).cause = { definitivo: true } satisfies CausaDaFalha;
+    throw erro;
+  }
+}
+
+/** O erro de uma resposta que não é a esperada: quase sempre, um ERRO do servidor. */
+function inesperada(resposta: Corpo, servidor: string): Error {
+  return resposta.tipo === "ERRO"
+    ? falha(`${resposta.erro} (servidor ${servidor})`, {
+      definitivo: resposta.definitivo,
+      resposta,
+    })
+    : falha(`Resposta inesperada do servidor ${servidor}: ${resposta.tipo}`, { definitivo: false });
+}
+
+/** Os itens numa ordem ao acaso (Fisher-Yates). */
+function sortear<T>(itens: readonly T[]): T[] {
+  const ordem = [...itens];
+  for (let i = ordem.length - 1; i > 0; i--) {
+    const j = Math.floor(Math.random() * (i + 1));
+    [ordem[i], ordem[j]] = [ordem[j]!, ordem[i]!];
+  }
+  return ordem;
+}
+
+/**
+ * Quanto esperar antes de repetir, em milissegundos: dobra a cada tentativa, até
+ * `maior`, com metade ao acaso para que muitos não voltem juntos. (A forma é a
+ * de `@std/async/retry`.)
+ */
+export function esperaDaTentativa(tentativa: number, primeira: number, maior: number): number {
+  const teto = Math.min(maior, primeira * 2 ** Math.min(tentativa, 30));
+  return teto * (0.5 + Math.random() / 2);
+}
+
+// === O elo: uma conexão com muitos pedidos em curso ==========================
+// Cada pedido leva um id; a resposta o repete e acha quem espera num Map. Perdida
+// a conexão, todos os que esperam falham na hora, pelo mesmo motivo. (O desenho é
+// o do cliente do NATS, core/src/muxsubscription.ts e request.ts.)
+
+/** Uma conexão discada por nós; ver {@linkcode discar}. */
+export interface Elo {
+  /** O outro lado, `IP:PORTA`. */
+  readonly endereco: string;
+  /** Se a conexão acabou, por um lado ou pelo outro. */
+  readonly perdido: boolean;
+  /** Bytes recebidos: enquanto cresce, o outro lado vive. */
+  readonly lidos: number;
+  /**
+   * Envia um pedido e espera a resposta, que pode ser um ERRO. Falha se a conexão
+   * se perde ou o prazo (em milissegundos; sem ele, não há) acaba, com
+   * `cause.definitivo` falso: o pedido pode ter chegado.
+   */
+  pedir(pedido: Corpo, prazo?: number): Promise<Corpo>;
+  /** Envia uma mensagem que não tem resposta própria. */
+  enviar(corpo: Corpo): void;
+  /** Fecha a conexão; quem espera falha com este motivo. Fechar de novo nada faz. */
+  fechar(motivo: string): void;
+}
+
+/** O que um {@linkcode Elo} avisa. */
+export interface AvisosDoElo {
+  /** A conexão acabou, por este motivo; uma vez só. */
+  aoPerder?: (motivo: string) => void;
+  /** Chegou uma mensagem sem id, que não responde a nenhum pedido. */
+  aoReceber?: (corpo: Corpo) => void;
+}
+
+/**
+ * Disca para um servidor.
+ *
+ * @param prazo Espera máxima pela conexão, em milissegundos, até {@linkcode CONECTAR_MS}.
+ * @throws {Error} se não conecta; `cause.definitivo` verdadeiro, nada foi enviado.
+ */
+export async function discar(
+  endereco: Endereco,
+  prazo: number,
+  { aoPerder, aoReceber }: AvisosDoElo = {},
+): Promise<Elo> {
+  const nome = textoDoEndereco(endereco);
+  const conexao = await conectar(endereco, prazo);
+  const pendentes = new Map<number, Pendente>();
+  let ultimoId = 0;
+  let motivoDaPerda: string | undefined;
+
+  function perder(motivo: string) {
+    if (motivoDaPerda !== undefined) return;
+    motivoDaPerda = motivo;
+    conexao.close();
+    for (const pendente of pendentes.values()) {
+      clearTimeout(pendente.prazo);
+      pendente.rejeitar(falha(motivo, { definitivo: false }));
+    }
+    pendentes.clear();
+    aoPerder?.(motivo);
+  }
+
+  const entrada = abrirEntrada(conexao, () => LINHA_DE_SERVIDOR_BYTES_MAX);
+  const saida = abrirSaida(conexao, {
+    aoFalhar: (erro) => perder(`Conexão perdida com ${nome}: ${textoDoErro(erro)}`),
+  });
+  saida.emLotes = true;
+
+  async function receber() {
+    for await (const linha of entrada.linhas) {
+      for (const item of Mensagem.abrir(linha).itens) {
+        const { corpo } = Mensagem.ler(item);
+        const pendente = corpo.id === undefined ? undefined : pendentes.get(corpo.id);
+        // Sem par: sem id, não é resposta; com id, chegou depois do prazo.
+        if (!pendente) {
+          if (corpo.id === undefined) aoReceber?.(corpo);
+          continue;
+        }
+        pendentes.delete(corpo.id!);
+        clearTimeout(pendente.prazo);
+        pendente.resolver(corpo);
+      }
+    }
+    if (entrada.falha) throw entrada.falha;
+  }
+  receber().then(
+    () => perder(`Conexão encerrada por ${nome}`),
+    (erro) => perder(`Conexão perdida com ${nome}: ${textoDoErro(erro)}`),
+  );
+
+  return {
+    endereco: nome,
+    get perdido() {
+      return motivoDaPerda !== undefined;
+    },
+    get lidos() {
+      return entrada.lidos;
+    },
+    pedir(pedido, prazo) {
+      return new Promise((resolver, rejeitar) => {
+        if (motivoDaPerda !== undefined) {
+          return rejeitar(falha(motivoDaPerda, { definitivo: true }));
+        }
+        const id = ++ultimoId;
+        const aoVencer = () => {
+          pendentes.delete(id);
+          const ms = Math.round(prazo!);
+          rejeitar(falha(`Sem resposta de ${nome} em ${ms} ms`, { definitivo: false }));
+        };
+        const temporizador = prazo === undefined ? undefined : setTimeout(aoVencer, prazo);
+        pendentes.set(id, { resolver, rejeitar, prazo: temporizador });
+        saida.enviar(new Mensagem({ ...pedido, id }).linha());
+      });
+    },
+    enviar: (corpo) => saida.enviar(new Mensagem(corpo).linha()),
+    fechar: perder,
+  };
+}
+
+/** Quem espera uma resposta. */
+interface Pendente {
+  resolver(resposta: Corpo): void;
+  rejeitar(erro: Error): void;
+  readonly prazo: ReturnType<typeof setTimeout> | undefined;
+}
+
+/** Abre uma conexão TCP. @throws {Error} se não conecta no prazo, em milissegundos. */
+export async function conectar({ ip, porta }: Endereco, prazo: number): Promise<Deno.TcpConn> {
+  const desistir = new AbortController();
+  const temporizador = setTimeout(() => desistir.abort(), Math.min(prazo, CONECTAR_MS));
+  try {
+    const conexao = await Deno.connect({ hostname: ip, port: porta, signal: desistir.signal });
+    conexao.setNoDelay(true);
+    return conexao;
+  } catch (erro) {
+    const motivo = desistir.signal.aborted ? "não responde" : textoDoErro(erro);
+    throw falha(`${textoDoEndereco({ ip, porta })}: ${motivo}`, { definitivo: true });
+  } finally {
+    clearTimeout(temporizador);
+  }
+}
+
+/** Nossas palavras para os erros de rede e de disco mais comuns; os outros, como vierem. */
+export function textoDoErro(erro: unknown): string {
+  if (!(erro instanceof Error)) return String(erro);
+  if (erro instanceof Deno.errors.ConnectionRefused) return "conexão recusada";
+  if (erro instanceof Deno.errors.ConnectionReset) return "conexão derrubada";
+  if (erro instanceof Deno.errors.BrokenPipe) return "conexão derrubada";
+  if (erro instanceof Deno.errors.AddrInUse) return "endereço já em uso";
+  if (erro instanceof Deno.errors.AddrNotAvailable) return "o endereço não é desta máquina";
+  return visivel(erro.message);
+}
+
+// === Console dos dois programas ==============================================
+
+/** A tela: stdout e stderr. Escrever nunca espera nem falha; ver {@linkcode abrirTela}. */
+export interface Tela {
+  /** Uma linha em stdout. */
+  linha(texto: string): void;
+  /** Uma linha em stderr. */
+  erro(texto: string): void;
+  /** Espera que tudo tenha sido escrito. */
+  esvaziar(): Promise<void>;
+}
+
+/** Caracteres à espera de uma saída que ninguém lê; além, as linhas novas se perdem e são contadas. */
+const TELA_MAX = 16 * 1024 * 1024;
+
+/** Abre a tela. As linhas de uma mesma volta do laço de eventos saem numa escrita só. */
+export function abrirTela(): Tela {
+  const abrir = (
+    canal: { write(bytes: Uint8Array): Promise<number> },
+  ): Saida & { perdidas: number } => Object.assign(abrirSaida(canal), { perdidas: 0 });
+  const saidas = { linha: abrir(Deno.stdout), erro: abrir(Deno.stderr) };
+  const escrever = (qual: "linha" | "erro", texto: string) => {
+    const saida = saidas[qual];
+    if (saida.fila > TELA_MAX) {
+      saida.perdidas++;
+      return;
+    }
+    if (saida.perdidas > 0) {
+      const perdidas = saida.perdidas;
+      saida.perdidas = 0;
+      escrever("erro", `Aviso: ${perdidas} linhas não foram mostradas: a console não era lida`);
+    }
+    saida.enviar(texto);
+  };
+  return {
+    linha: (texto) => escrever("linha", texto),
+    erro: (texto) => escrever("erro", texto),
+    async esvaziar() {
+      await saidas.linha.esvaziar();
+      await saidas.erro.esvaziar();
+    },
+  };
+}
+
+/** O teclado, ou o que estiver na entrada. */
+export interface Teclado {
+  /** Mostra o texto e espera uma linha; `null` quando a entrada acaba. */
+  perguntar(texto: string): Promise<string | null>;
+  /** Devolve o terminal; não há mais perguntas. */
+  fechar(): void;
+}
+
+/**
+ * Abre o teclado por `node:readline`, que acerta os acentos na console do
+ * Windows. Com a entrada ou a saída redirecionada ninguém ecoa o Enter de quem
+ * responde: cada pergunta acaba em fim de linha, para que o que vem depois comece
+ * no começo da sua.
+ */
+export async function abrirTeclado(tela: Tela): Promise<Teclado> {
+  const { createInterface } = await import("node:readline");
+  const { default: process } = await import("node:process");
+  const terminal = Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
+  const leitor = createInterface({
+    input: process.stdin,
+    output: terminal ? process.stdout : undefined,
+    terminal,
+    crlfDelay: Infinity,
+  });
+  const linhas = leitor[Symbol.asyncIterator]();
+  return {
+    async perguntar(texto) {
+      if (!terminal) tela.linha(texto.trimEnd());
+      await tela.esvaziar();
+      if (terminal) {
+        const [ultima = "", ...anteriores] = texto.split("\n").reverse();
+        for (const linha of anteriores.reverse()) tela.linha(linha);
+        await tela.esvaziar();
+        leitor.setPrompt(ultima);
+        leitor.prompt();
+      }
+      const { value, done } = await linhas.next();
+      if (done && terminal) tela.linha("");
+      return done ? null : value;
+    },
+    fechar: () => leitor.close(),
+  };
+}
+
+/**
+ * Pergunta até a resposta servir; vazia, vale o padrão.
+ *
+ * @returns O que `ler` fez da resposta, ou `undefined` se a entrada acabou.
+ */
+export async function perguntarAte<T>(
+  teclado: Teclado,
+  tela: Tela,
+  pergunta: string,
+  padrao: string,
+  ler: (texto: string) => T,
+): Promise<T | undefined> {
+  for (;;) {
+    const resposta = await teclado.perguntar(`${pergunta} [${padrao}]: `);
+    if (resposta === null) return undefined;
+    try {
+      return ler(resposta.trim() === "" ? padrao : resposta);
+    } catch (erro) {
+      tela.erro(`ERRO: ${textoDoErro(erro)}`);
+    }
+  }
+}
+
+/** As opções como vieram, por nome, e os argumentos sem nome. */
+export interface Argumentos {
+  readonly opcoes: { readonly [nome: string]: string };
+  readonly livres: readonly string[];
+}
+
+/**
+ * Lê `--nome=valor`, `--nome valor` e os sinais `--nome`; `--help`, `-h` e
+ * `--version` valem `--ajuda` e `--versao`. Um sinal presente vale `"sim"`.
+ *
+ * @throws {TypeError} se uma opção não existe, ou lhe falta ou sobra um valor.
+ */
+export function lerArgumentos(
+  args: readonly string[],
+  nomes: { textos: readonly string[]; sinais: readonly string[] },
+): Argumentos {
+  const sinais = [...nomes.sinais, "ajuda", "versao"];
+  const fim = args.indexOf("--");
+  for (const arg of fim < 0 ? args : args.slice(0, fim)) {
+    const [nome, valor] = arg.split("=", 2);
+    if (valor !== undefined && sinais.includes(nome!.replace(/^--/, ""))) {
+      throw new TypeError(`A opção ${nome} não leva valor: ${citar(valor)}`);
+    }
+  }
+  const lidos = parseArgs([...args], {
+    string: [...nomes.textos, "_"],
+    boolean: sinais,
+    alias: { ajuda: ["help", "h"], versao: "version" },
+    unknown: (arg: string, nome?: string) => {
+      if (nome === undefined) return;
+      const dica = /^-\d/.test(arg) ? `; antes de um valor que começa com "-", ponha "--"` : "";
+      throw new TypeError(`Opção desconhecida: ${citar(arg)}; veja --ajuda${dica}`);
+    },
+  }) as { readonly [nome: string]: unknown; readonly _: readonly (string | number)[] };
+  const opcoes: { [nome: string]: string } = {};
+  for (const nome of nomes.textos) {
+    const valor = lidos[nome];
+    if (valor === undefined) continue;
+    if (valor === "") throw new TypeError(`A opção --${nome} precisa de um valor`);
+    opcoes[nome] = String(valor);
+  }
+  for (const nome of sinais) if (lidos[nome] === true) opcoes[nome] = "sim";
+  return { opcoes, livres: lidos._.map(String) };
+}
+
+/** Chama `ler` com o valor de uma opção; o erro, se houver, leva o nome dela. */
+export function lerOpcao<T>(
+  { opcoes }: Argumentos,
+  nome: string,
+  ler: (texto: string) => T,
+): T | undefined {
+  const texto = opcoes[nome];
+  if (texto === undefined) return undefined;
+  try {
+    return ler(texto);
+  } catch (erro) {
+    throw new TypeError(`--${nome}: ${textoDoErro(erro)}`, { cause: erro });
+  }
+}
+
+/** Um leitor de números inteiros entre dois limites, para {@linkcode lerOpcao}. */
+export function inteiroEntre(minimo: number, maximo: number): (texto: string) => number {
+  return (texto) => {
+    const numero = /^\d{1,15}$/.test(texto) ? Number(texto) : NaN;
+    if (numero >= minimo && numero <= maximo) return numero;
+    throw new RangeError(`deve ser um inteiro de ${minimo} a ${maximo}: ${citar(texto)}`);
+  };
+}
+
+// === Linha de comando do cliente =============================================
+
+const AJUDA = `Uso: cliente [opções]                  menu com INIT, PUT e GET
+     cliente [opções] put KEY VALUE    um PUT só
+     cliente [opções] get KEY          um GET só
+
+  --servidores=IP:PORTA,IP:PORTA,IP:PORTA
+                 os servidores, em vez do INIT (com put e get, sem esta
+                 opção: 127.0.0.1, portas 10097, 10098 e 10099)
+  --json         com put e get: mostra a resposta em JSON, numa linha
+  --prazo=MS     maior espera por uma resposta (${PRAZO_MS})
+  --ajuda, --help, -h       este texto
+  --versao, --version       a versão
+
+Antes de uma key ou um value que começa com "-", ponha "--".
+Saída de put e get: 0 um servidor respondeu, 1 falha, 2 uso errado.`;
+
+/** O que a linha de comando pede. */
+interface OpcoesDaLinha {
+  /** Um texto a mostrar, e mais nada: ajuda ou versão. */
+  readonly texto?: string | undefined;
+  readonly servidores: readonly Endereco[] | undefined;
+  readonly prazo: number;
+  readonly json: boolean;
+  readonly pedido: PedidoDaConsole | undefined;
+}
+
+function lerLinhaDeComando(args: readonly string[]): OpcoesDaLinha {
+  const lidos = lerArgumentos(args, { textos: ["servidores", "prazo"], sinais: ["json"] });
+  const { opcoes, livres } = lidos;
+  const texto = opcoes.ajuda ? AJUDA : opcoes.versao ? `cliente ${VERSAO}` : undefined;
+  const servidores = lerOpcao(lidos, "servidores", (lista) => lista.split(",").map(lerEndereco));
+  const prazo = lerOpcao(lidos, "prazo", inteiroEntre(1, ESPERA_MS_MAX)) ?? PRAZO_MS;
+  const pedido = lerPedido(livres);
+  if (opcoes.json && !pedido) throw new TypeError("--json só vale com put ou get");
+  return { texto, servidores, prazo, json: opcoes.json !== undefined, pedido };
+}
+
+function lerPedido(livres: readonly string[]): PedidoDaConsole | undefined {
+  const [comando, key, value] = livres;
+  if (comando === undefined) return undefined;
+  const nome = comando.toLowerCase();
+  if (nome === "put" && livres.length === 3) return { key: key!, value: value! };
+  if (nome === "get" && livres.length === 2) return { key: key! };
+  if (nome === "put") throw new TypeError("Uso: put KEY VALUE");
+  if (nome === "get") throw new TypeError("Uso: get KEY");
+  throw new TypeError(`Comando desconhecido: ${citar(comando)}; use put ou get`);
+}
+
+if (import.meta.main) Deno.exit(await Cliente.main(Deno.args));

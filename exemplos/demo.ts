@@ -1,0 +1,269 @@
+/**
+ * O sistema inteiro a trabalhar, em cinco consoles: três servidores e dois
+ * clientes, processos de verdade, com o teclado de cada um tocado por este
+ * programa como por uma pessoa. Sai com 0 só se cada linha esperada apareceu.
+ *
+ * ```sh
+ * deno task demo
+ * ```
+ *
+ * @module
+ */
+
+/** Espera máxima por uma linha esperada, em milissegundos; depois, a demonstração falhou. */
+const ESPERA_MS = 15_000;
+
+/** Pausas para quem assiste, em milissegundos: entre teclas e entre cenas. */
+const PAUSA_MS = { tecla: 60, cena: 900 } as const;
+
+/** Atraso do servidor 3, em milissegundos: a janela em que TRY_OTHER_SERVER_OR_LATER aparece. */
+const ATRASO_MS = 3_000;
+
+const RAIZ = new URL("../", import.meta.url);
+const COM_CORES = Deno.stdout.isTerminal() && !Deno.noColor;
+const [AZUL, VERDE, AMARELO, CIANO, ROSA, FORTE] = [34, 32, 33, 36, 35, 1];
+
+function pintar(texto: string, cor: number): string {
+  return COM_CORES ? `\x1b[${cor}m${texto}\x1b[0m` : texto;
+}
+
+function escrever(linha: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(linha + "\n"));
+}
+
+function pausar(ms: number): Promise<void> {
+  return new Promise((resolver) => setTimeout(resolver, ms));
+}
+
+async function cena(titulo: string): Promise<void> {
+  await pausar(PAUSA_MS.cena);
+  escrever("\n" + pintar(`── ${titulo} `.padEnd(78, "─"), FORTE));
+}
+
+/** Uma das cinco consoles: um processo, o seu teclado e a sua tela. */
+class Console {
+  readonly #processo: Deno.ChildProcess;
+  readonly #teclado: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #nome: string;
+  readonly #leitura: Promise<unknown>;
+  /** Todas as linhas que mostrou. */
+  readonly linhas: string[] = [];
+  /** O menu, depois de mostrado uma vez. */
+  #menu = "";
+  /** A pergunta à espera de resposta. */
+  #pergunta = "";
+
+  constructor(nome: string, cor: number, programa: string, permissoes: string[], args: string[]) {
+    // Sem JSR, quem nos chamou escolheu o mapa de npm: os programas usam o mesmo.
+    const semJsr = !/^(jsr:|https:)/.test(import.meta.resolve("@std/streams/text-line-stream"));
+    const mapa = semJsr ? ["--import-map=" + new URL("npm.json", RAIZ)] : [];
+    this.#nome = pintar(nome.padEnd(10) + " │", cor);
+    this.#processo = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-q", ...mapa, ...permissoes, `${programa}.ts`, ...args],
+      cwd: RAIZ,
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    this.#teclado = this.#processo.stdin.getWriter();
+    this.#leitura = Promise.all([
+      this.#ler(this.#processo.stdout),
+      this.#ler(this.#processo.stderr),
+    ]);
+  }
+
+  async #ler(canal: ReadableStream<Uint8Array>): Promise<void> {
+    let resto = "";
+    for await (const texto of canal.pipeThrough(new TextDecoderStream())) {
+      const linhas = (resto + texto).split("\n");
+      resto = linhas.pop()!;
+      for (const linha of linhas) {
+        this.linhas.push(linha);
+        // O menu é mostrado só na primeira vez. Uma pergunta só é mostrada com a resposta que se vai digitar.
+        if (linha.endsWith(":")) this.#pergunta = linha;
+        else if (linha !== this.#menu) escrever(`${this.#nome} ${linha}`);
+        if (linha.startsWith("Menu:")) this.#menu = linha;
+      }
+    }
+  }
+
+  /** Digita respostas, cada uma depois de a pergunta aparecer. */
+  async digitar(...respostas: string[]): Promise<void> {
+    for (const resposta of respostas) {
+      await ate(() => this.#pergunta !== "", "uma pergunta na tela");
+      escrever(`${this.#nome} ${this.#pergunta} ${pintar(resposta || "(Enter)", FORTE)}`);
+      this.#pergunta = "";
+      await pausar(PAUSA_MS.tecla);
+      await this.#teclado.write(new TextEncoder().encode(resposta + "\n"));
+    }
+  }
+
+  /** Espera uma linha que não estava lá antes de `desde` linhas. */
+  linha(esperada: RegExp, desde = 0): Promise<string> {
+    return ate(() => this.linhas.slice(desde).find((linha) => esperada.test(linha)), `${esperada}`);
+  }
+
+  /** Escolhe uma função no menu, responde, e devolve o resultado. */
+  async pedir(funcao: "PUT" | "GET", ...respostas: string[]): Promise<string> {
+    const desde = this.linhas.length;
+    await this.digitar(funcao, ...respostas);
+    return await this.linha(/^(PUT_OK|GET|ERRO:) /, desde);
+  }
+
+  async encerrar(): Promise<void> {
+    try {
+      this.#processo.kill("SIGKILL");
+    } catch {
+      // Já tinha acabado.
+    }
+    await this.#teclado.abort().catch(() => {});
+    await this.#processo.status;
+    await this.#leitura;
+  }
+}
+
+/** Espera até a condição dar um valor. @throws {Error} se não dá a tempo. */
+async function ate<T>(condicao: () => T | Promise<T>, oQue: string): Promise<NonNullable<T>> {
+  for (const fim = performance.now() + ESPERA_MS; performance.now() < fim;) {
+    const valor = await condicao();
+    if (valor) return valor;
+    await pausar(5);
+  }
+  throw new Error(`não apareceu: ${oQue}`);
+}
+
+/** As portas do enunciado, ou três livres se alguma está ocupada. */
+function escolherPortas(): string[] {
+  const tentar = (portas: number[]): string[] => {
+    const ouvintes: Deno.TcpListener[] = [];
+    try {
+      for (const port of portas) ouvintes.push(Deno.listen({ hostname: "127.0.0.1", port }));
+      return ouvintes.map(({ addr }) => String(addr.port));
+    } finally {
+      for (const ouvinte of ouvintes) ouvinte.close();
+    }
+  };
+  try {
+    return tentar([10097, 10098, 10099]);
+  } catch {
+    return tentar([0, 0, 0]);
+  }
+}
+
+async function demonstrar(consoles: Console[], portas: string[]): Promise<void> {
+  const [lider, ...outras] = portas as [string, string, string];
+  const abrir = (nome: string, cor: number, programa: string, args: string[] = []) => {
+    const permissoes = programa === "servidor"
+      ? ["--allow-net", "--allow-read=servidor.ts,cliente.ts,mensagem.ts"]
+      : ["--allow-net"];
+    const console = new Console(nome, cor, programa, permissoes, args);
+    consoles.push(console);
+    return console;
+  };
+
+  escrever(
+    pintar("── Três servidores: cada um pergunta o seu endereço e o do líder ─────────────", FORTE),
+  );
+  const servidores = [
+    abrir("Servidor 1", AZUL, "servidor"),
+    abrir("Servidor 2", VERDE, "servidor"),
+    abrir("Servidor 3", AMARELO, "servidor", [`--atraso=${ATRASO_MS}`]),
+  ];
+  for (const [n, servidor] of servidores.entries()) {
+    await servidor.digitar("", portas[n]!, "", lider);
+  }
+  const [um, dois, tres] = servidores as [Console, Console, Console];
+
+  await cena("Dois clientes: INIT diz onde estão os três; ninguém lhes diz quem é o líder");
+  const [x, y] = [abrir("Cliente X", CIANO, "cliente"), abrir("Cliente Y", ROSA, "cliente")];
+  for (const cliente of [x, y]) {
+    await cliente.digitar("INIT", ...[lider, ...outras].flatMap((porta) => ["", porta]));
+  }
+
+  await cena(`PUT: todos têm o value antes do PUT_OK (o servidor 3 demora ${ATRASO_MS / 1000} s)`);
+  exigir(await x.pedir("PUT", "cor", "azul"), /^PUT_OK key: cor value azul timestamp 1 realizada/);
+  await um.linha(/^Cliente 127.0.0.1:\d+ PUT key:cor value:azul$/);
+  await um.linha(/^Enviando PUT_OK ao Cliente 127.0.0.1:\d+ da key:cor ts:1$/);
+  for (const seguidor of [dois, tres]) {
+    await seguidor.linha(/^REPLICATION key:cor value:azul ts:1$/);
+  }
+
+  await cena("GET: qualquer servidor responde; de uma key que não existe, NULL");
+  const responderam = new Set<string>();
+  await ate(async () => {
+    const linha = await y.pedir("GET", "cor");
+    exigir(
+      linha,
+      /^GET key: cor value: azul obtido do servidor 127.0.0.1:\d+, meu timestamp [01] e do servidor 1$/,
+    );
+    return responderam.add(/servidor 127.0.0.1:(\d+),/.exec(linha)![1]!).size === 3;
+  }, "resposta dos três servidores");
+  exigir(
+    await y.pedir("GET", "sabor"),
+    /^GET key: sabor value: NULL obtido do servidor .* meu timestamp 0 e do servidor 0$/,
+  );
+
+  await cena("Quem viu o value novo não volta ao antigo: TRY_OTHER_SERVER_OR_LATER");
+  // O sorteio pode não levar Y ao servidor 3 a tempo; então, mais um PUT.
+  for (let timestamp = 2, recusado = false; !recusado; timestamp++) {
+    if (timestamp > 7) throw new Error("em 6 PUTs, nenhum GET foi recusado pelo servidor 3");
+    recusado = await mostrarRecusa(x, y, tres, timestamp);
+  }
+
+  await cena("PUT por um seguidor, que o encaminha ao líder");
+  const encaminhou = (seguidor: Console) =>
+    seguidor.linhas.some((linha) => /^Encaminhando PUT key:nome value:João \d+$/.test(linha));
+  for (let n = 0; ![dois, tres].some(encaminhou); n++) {
+    if (n === 20) throw new Error("em 20 sorteios, nenhum PUT foi a um seguidor");
+    exigir(await y.pedir("PUT", "nome", `João ${n}`), /^PUT_OK key: nome value João/);
+  }
+}
+
+/**
+ * X faz um PUT, que espera o servidor 3; Y vê o value novo onde ele já chegou e
+ * insiste até ir ao servidor 3, que ainda tem o antigo. Diz se Y foi a tempo.
+ */
+async function mostrarRecusa(
+  x: Console,
+  y: Console,
+  tres: Console,
+  timestamp: number,
+): Promise<boolean> {
+  const desde = x.linhas.length;
+  const confirmado = () => x.linhas.slice(desde).some((linha) => linha.startsWith("PUT_OK "));
+  const value = `verde ${timestamp}`;
+  await x.digitar("PUT", "cor", value);
+  await tres.linha(new RegExp(`^REPLICATION key:cor value:${value} ts:${timestamp}$`));
+  const recusa = new RegExp(
+    `value: TRY_OTHER_SERVER_OR_LATER .* meu timestamp ${timestamp} e do servidor ${
+      timestamp - 1
+    }$`,
+  );
+  let recusado = false;
+  while (!recusado && !confirmado()) recusado = recusa.test(await y.pedir("GET", "cor"));
+  if (recusado) await tres.linha(/ts é \d+, portanto devolvendo TRY_OTHER_SERVER_OR_LATER$/);
+  exigir(
+    await x.linha(/^PUT_OK /, desde),
+    new RegExp(`cor value ${value} timestamp ${timestamp} `),
+  );
+  return recusado;
+}
+
+function exigir(linha: string, esperada: RegExp): void {
+  if (!esperada.test(linha)) throw new Error(`veio "${linha}", esperava ${esperada}`);
+}
+
+if (import.meta.main) {
+  const consoles: Console[] = [];
+  let codigo = 0;
+  try {
+    await demonstrar(consoles, escolherPortas());
+    await cena("Tudo como esperado: cada linha do enunciado apareceu. Fim.");
+  } catch (erro) {
+    escrever(pintar(`\nA demonstração falhou: ${(erro as Error).message}`, 31));
+    codigo = 1;
+  } finally {
+    await Promise.all(consoles.map((console) => console.encerrar()));
+  }
+  Deno.exit(codigo);
+}

@@ -1,0 +1,589 @@
+/**
+ * O que viaja entre clientes e servidores, e entre servidores: a classe
+ * {@linkcode Mensagem}, escrita como um objeto JSON numa linha de texto UTF-8.
+ *
+ * O módulo é puro: não abre conexões, não olha o relógio e não guarda estado
+ * global. Na ordem: limites, os tipos de mensagem, a classe (ler e escrever uma
+ * mensagem), a entrada e a saída de linhas sobre um canal de bytes, endereços e
+ * o que se mostra na console.
+ *
+ * ```ts
+ * import { Mensagem } from "./mensagem.ts";
+ *
+ * const linha = new Mensagem({ tipo: "GET", id: 1, key: "k", timestamp: 0 }).linha();
+ * const { itens: [item] } = Mensagem.abrir(linha);
+ * const { corpo } = Mensagem.ler(item);
+ * if (corpo.tipo !== "GET" || corpo.key !== "k") throw new Error("não voltou igual");
+ * ```
+ *
+ * @module
+ */
+
+import { TextLineStream } from "@std/streams/text-line-stream";
+
+// === Limites =================================================================
+
+/** Versão do programa; a mesma de `deno.json` (um teste compara as duas). */
+export const VERSAO = "0.1.0";
+
+/** Bytes de uma linha vinda de um cliente, sem o fim de linha; acima, ERRO e conexão fechada. */
+export const LINHA_BYTES_MAX = 1024 * 1024;
+
+/**
+ * Bytes que um servidor pode somar a um PUT aceito (tipo mais comprido,
+ * timestamp, origem, prazo). O JSON de key e value que escrevemos nunca é maior
+ * que o recebido: só escapamos o que todo JSON é obrigado a escapar.
+ */
+export const ENVELOPE_BYTES_MAX = 4096;
+
+/** Bytes de uma linha vinda de um servidor: a maior linha de cliente mais o envelope. */
+export const LINHA_DE_SERVIDOR_BYTES_MAX = LINHA_BYTES_MAX + ENVELOPE_BYTES_MAX;
+
+/** Bytes UTF-8 de uma key; acima, ERRO definitivo. */
+export const KEY_BYTES_MAX = 1024;
+
+/** Caracteres de um lote de mensagens numa linha só; acima, o lote vira vários. */
+export const LOTE_MAX = 128 * 1024;
+
+/** Bytes do buffer de leitura de uma conexão quieta: é o que custa cada uma. */
+const LEITURA_BYTES_MIN = 4 * 1024;
+
+/** Bytes até onde o buffer cresce por haver muito a ler; além, só por uma linha comprida. */
+const LEITURA_BYTES_MAX = 64 * 1024;
+
+/** Caracteres de um texto alheio repetidos numa mensagem de erro; o resto é cortado. */
+const CITACAO_MAX = 40;
+
+if (LOTE_MAX * 3 > LINHA_BYTES_MAX) {
+  throw new RangeError("LOTE_MAX em UTF-8 tem de caber em LINHA_BYTES_MAX");
+}
+
+// === Tipos de mensagem =======================================================
+
+/** Uma versão de uma key: o que a tabela guarda e o que se replica. */
+export interface Registro {
+  readonly key: string;
+  readonly value: string;
+  /** Inteiro ≥ 1 dado pelo líder; único e crescente na ordem dos PUTs. */
+  readonly timestamp: number;
+}
+
+/** Os campos de cada tipo de mensagem, além de `tipo` e `id`; um exemplo de cada em `docs/protocolo.md`. */
+export interface CamposDe {
+  // Entre clientes e servidores.
+  PUT: { readonly key: string; readonly value: string };
+  PUT_OK: { readonly key: string; readonly timestamp: number };
+  GET: { readonly key: string; readonly timestamp: number };
+  GET_OK: { readonly key: string; readonly value: string | null; readonly timestamp: number };
+  TRY_OTHER_SERVER_OR_LATER: { readonly key: string; readonly timestamp: number };
+  ERRO: { readonly erro: string; readonly definitivo: boolean };
+  // Seguidor → líder: entrar no grupo; um PUT encaminhado, com o endereço de
+  // quem o pediu e os milissegundos que ainda tem.
+  JOIN: { readonly endereco: string; readonly token: string };
+  JOIN_OK: Vazio;
+  FORWARD: Readonly<{ key: string; value: string; origem: string; prazo: number }>;
+  // Líder → seguidor: apresentar-se, buscar o que só ele tem, levar o que lhe
+  // falta, acertar os dois, e então replicar.
+  LEADER: { readonly token: string };
+  LEADER_OK: { readonly timestamp: number; readonly reserva: number };
+  FETCH: { readonly timestamp: number };
+  FETCH_OK: { readonly timestamp: number };
+  ENTRY: Registro;
+  SYNC: { readonly timestamp: number; readonly reserva: number };
+  SYNC_OK: { readonly timestamp: number };
+  REPLICATION: Registro;
+  REPLICATION_OK: { readonly timestamp: number };
+  // Quem disca pergunta de vez em quando, para que um lado mudo seja notado.
+  PULSE: Vazio;
+  PULSE_OK: Vazio;
+}
+
+/** Nenhum campo além dos comuns. */
+type Vazio = { readonly [nenhum in never]: never };
+
+/** O nome de um tipo de mensagem. */
+export type Tipo = keyof CamposDe;
+
+/** O conteúdo de uma mensagem de um tipo. */
+export type CorpoDe<T extends Tipo> = CamposDe[T] & {
+  readonly tipo: T;
+  /** Inteiro ≥ 0 escolhido por quem pergunta; a resposta o repete. */
+  readonly id?: number | undefined;
+};
+
+/** O conteúdo de uma mensagem qualquer; `tipo` diz qual. */
+export type Corpo = { [T in Tipo]: CorpoDe<T> }[Tipo];
+
+// === A classe Mensagem =======================================================
+
+/** O que se transfere em toda comunicação: um {@linkcode Corpo} já validado. */
+export class Mensagem<C extends Corpo = Corpo> {
+  /** O conteúdo; `corpo.tipo` diz quais campos há. */
+  readonly corpo: C;
+
+  /** Embrulha um conteúdo que o próprio programa fez; o alheio passa por {@linkcode Mensagem.ler}. */
+  constructor(corpo: C) {
+    this.corpo = corpo;
+  }
+
+  /**
+   * Abre uma linha: um objeto só, ou um lote (array JSON) de objetos. Os itens
+   * saem sem validar, para que cada um tenha a sua resposta.
+   *
+   * @throws {SyntaxError} se a linha não é JSON.
+   */
+  static abrir(linha: string): { itens: unknown[]; emLote: boolean } {
+    let lido: unknown;
+    try {
+      lido = JSON.parse(linha);
+    } catch (cause) {
+      throw new SyntaxError(`Linha recusada: não é JSON: ${citar(linha)}`, { cause });
+    }
+    return Array.isArray(lido) ? { itens: lido, emLote: true } : { itens: [lido], emLote: false };
+  }
+
+  /**
+   * Valida um item de {@linkcode Mensagem.abrir}, campo a campo; daqui em
+   * diante os tipos são de confiança. Campos sem sentido para o tipo são
+   * ignorados.
+   *
+   * @throws {TypeError} se não é um objeto, o tipo não existe, ou falta um
+   * campo ou ele é de outro tipo.
+   * @throws {RangeError} se um campo passa do limite.
+   */
+  static ler(item: unknown): Mensagem {
+    if (typeof item !== "object" || item === null || Array.isArray(item)) {
+      throw new TypeError(
+        `Mensagem recusada: esperava um objeto JSON, veio ${citar(JSON.stringify(item))}`,
+      );
+    }
+    const campos = item as Campos;
+    const { tipo } = campos;
+    if (typeof tipo !== "string" || !Object.hasOwn(LEITORES, tipo)) {
+      throw new TypeError(`Mensagem recusada: tipo desconhecido: ${citar(JSON.stringify(tipo))}`);
+    }
+    const id = campos.id === undefined ? undefined : lerInteiro(campos, "id");
+    return new Mensagem({ tipo, id, ...LEITORES[tipo as Tipo](campos) } as Corpo);
+  }
+
+  /** O `id` de um item qualquer, para responder a quem errou; `undefined` se não dá para ler. */
+  static idDe(item: unknown): number | undefined {
+    const id = (item as Campos | null)?.id;
+    return inteiroValido(id) ? id : undefined;
+  }
+
+  /** A mensagem como uma linha JSON, sem o fim de linha. */
+  linha(): string {
+    return JSON.stringify(this.corpo);
+  }
+}
+
+/** Os campos de um objeto JSON ainda por validar. */
+type Campos = { readonly [campo: string]: unknown };
+
+/** Como se leem os campos de cada tipo: é aqui, uma vez, que cada campo é validado. */
+const LEITORES: { readonly [T in Tipo]: (campos: Campos) => CamposDe[T] } = {
+  PUT: (c) => ({ key: lerKey(c), value: lerTexto(c, "value") }),
+  PUT_OK: (c) => ({ key: lerKey(c), timestamp: lerInteiro(c, "timestamp") }),
+  GET: (c) => ({
+    key: lerKey(c),
+    timestamp: c.timestamp === undefined ? 0 : lerInteiro(c, "timestamp"),
+  }),
+  GET_OK: (c) => ({
+    key: lerKey(c),
+    value: c.value === null ? null : lerTexto(c, "value"),
+    timestamp: lerInteiro(c, "timestamp"),
+  }),
+  TRY_OTHER_SERVER_OR_LATER: (c) => ({ key: lerKey(c), timestamp: lerInteiro(c, "timestamp") }),
+  ERRO: (c) => ({ erro: lerTexto(c, "erro"), definitivo: c.definitivo === true }),
+  JOIN: (c) => ({ endereco: lerTexto(c, "endereco"), token: lerTexto(c, "token") }),
+  JOIN_OK: () => ({}),
+  FORWARD: (c) => ({
+    key: lerKey(c),
+    value: lerTexto(c, "value"),
+    origem: lerTexto(c, "origem"),
+    prazo: lerInteiro(c, "prazo"),
+  }),
+  LEADER: (c) => ({ token: lerTexto(c, "token") }),
+  LEADER_OK: lerAcerto,
+  FETCH: lerTimestamp,
+  FETCH_OK: lerTimestamp,
+  ENTRY: lerRegistro,
+  SYNC: lerAcerto,
+  SYNC_OK: lerTimestamp,
+  REPLICATION: lerRegistro,
+  REPLICATION_OK: lerTimestamp,
+  PULSE: () => ({}),
+  PULSE_OK: () => ({}),
+};
+
+function lerTimestamp(campos: Campos): { timestamp: number } {
+  return { timestamp: lerInteiro(campos, "timestamp") };
+}
+
+function lerAcerto(campos: Campos): { timestamp: number; reserva: number } {
+  return { timestamp: lerInteiro(campos, "timestamp"), reserva: lerInteiro(campos, "reserva") };
+}
+
+function lerRegistro(campos: Campos): Registro {
+  const timestamp = lerInteiro(campos, "timestamp");
+  return { key: lerKey(campos), value: lerTexto(campos, "value"), timestamp };
+}
+
+function inteiroValido(valor: unknown): valor is number {
+  return Number.isSafeInteger(valor) && (valor as number) >= 0;
+}
+
+function lerInteiro(campos: Campos, campo: string): number {
+  const valor = campos[campo];
+  if (!inteiroValido(valor)) {
+    throw new TypeError(
+      `Mensagem recusada: ${campo} deve ser um inteiro ≥ 0: ${citar(JSON.stringify(valor))}`,
+    );
+  }
+  return valor;
+}
+
+/** Um texto que UTF-8 saiba representar: nada de surrogates soltos, que se perderiam no disco. */
+function lerTexto(campos: Campos, campo: string): string {
+  const valor = campos[campo];
+  if (typeof valor !== "string") {
+    throw new TypeError(
+      `Mensagem recusada: ${campo} deve ser um texto: ${citar(JSON.stringify(valor))}`,
+    );
+  }
+  if (!valor.isWellFormed()) {
+    throw new TypeError(`Mensagem recusada: ${campo} tem um surrogate solto, que não é UTF-8`);
+  }
+  return valor;
+}
+
+function lerKey(campos: Campos): string {
+  const key = lerTexto(campos, "key");
+  if (key === "") {
+    throw new TypeError("Mensagem recusada: key não pode ser vazia");
+  }
+  // Um caractere UTF-16 ocupa de 1 a 3 bytes em UTF-8: quase sempre basta o comprimento.
+  if (key.length * 3 > KEY_BYTES_MAX) {
+    const bytes = new TextEncoder().encode(key).length;
+    if (bytes > KEY_BYTES_MAX) {
+      throw new RangeError(`Mensagem recusada: key de ${bytes} bytes, o limite é ${KEY_BYTES_MAX}`);
+    }
+  }
+  return key;
+}
+
+/** O começo de um texto alheio, entre aspas e sem caracteres de controle. */
+export function citar(texto: string | undefined): string {
+  if (texto === undefined) return "nada";
+  const curto = texto.length <= CITACAO_MAX ? texto : texto.slice(0, CITACAO_MAX) + "…";
+  return `"${visivel(curto.toWellFormed())}"`;
+}
+
+// === Entrada: de bytes a linhas ==============================================
+// Uma fonte só lê a conexão, guarda a linha que ainda não acabou, impõe o limite
+// e decodifica UTF-8; entrega blocos de linhas inteiras, que TextLineStream
+// separa. Ler é dela, e não de `conn.readable`, porque este fecha o socket ao
+// chegar ao fim, e um cliente que fecha só a sua metade perderia as respostas.
+
+/** As linhas que chegam por um canal; ver {@linkcode abrirEntrada}. */
+export interface Entrada {
+  /** Uma linha por item, sem o fim de linha; acaba no fim do canal ou numa {@linkcode falha}. */
+  readonly linhas: ReadableStream<string>;
+  /** Por que a leitura parou antes do fim do canal; `undefined` num fim normal. */
+  readonly falha: Error | undefined;
+  /** Bytes lidos até agora: enquanto cresce, o outro lado vive. */
+  readonly lidos: number;
+  /** Quantos blocos de linhas já saíram: parado com {@linkcode parcial} > 0, há uma linha aberta. */
+  readonly blocos: number;
+  /** Bytes da linha que ainda não acabou. */
+  readonly parcial: number;
+}
+
+/**
+ * Lê linhas de um canal de bytes. Ocupa no máximo `limite()` bytes e um pouco,
+ * qualquer que seja o tamanho dos pedaços em que elas chegam.
+ *
+ * As falhas possíveis, sempre depois de entregues as linhas boas anteriores:
+ * `RangeError`, linha acima do limite; `TypeError`, bytes que não são UTF-8;
+ * `SyntaxError`, canal encerrado no meio de uma linha.
+ */
+export function abrirEntrada(
+  canal: { read(buffer: Uint8Array): Promise<number | null> },
+  limite: () => number,
+): Entrada {
+  const decodificador = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  let buffer = new Uint8Array(LEITURA_BYTES_MIN);
+  const estado = { falha: undefined as Error | undefined, lidos: 0, blocos: 0, parcial: 0 };
+
+  /** Tira do buffer as linhas inteiras, que acabam em `fim`, e guarda o começo da próxima. */
+  function tirar(fim: number): string {
+    const { texto, falha } = decodificar(decodificador, buffer.subarray(0, fim), limite());
+    estado.falha = falha;
+    buffer.copyWithin(0, fim, estado.parcial);
+    estado.parcial -= fim;
+    estado.blocos++;
+    return texto;
+  }
+
+  function redimensionar(bytes: number) {
+    const novo = new Uint8Array(bytes);
+    novo.set(buffer.subarray(0, estado.parcial));
+    buffer = novo;
+  }
+
+  /** Lê até haver ao menos uma linha inteira; `undefined` no fim ou numa falha sem linha boa antes. */
+  async function lerBloco(): Promise<string | undefined> {
+    for (;;) {
+      const livres = buffer.length - estado.parcial;
+      const lidos = await canal.read(buffer.subarray(estado.parcial));
+      if (lidos === null) {
+        if (estado.parcial > 0) {
+          estado.falha = new SyntaxError("Linha recusada: a conexão acabou antes do fim da linha");
+        }
+        return undefined;
+      }
+      const inicio = estado.parcial;
+      estado.lidos += lidos;
+      estado.parcial += lidos;
+      const fim = buffer.subarray(inicio, estado.parcial).lastIndexOf(10) + 1;
+      const bloco = fim > 0 ? tirar(inicio + fim) : undefined;
+      if (bloco !== undefined && estado.falha) return bloco || undefined;
+      // Um "\r" no fim ainda pode ser parte do fim de linha.
+      if (estado.parcial > limite() + (buffer[estado.parcial - 1] === 13 ? 1 : 0)) {
+        estado.falha = linhaLonga(estado.parcial, limite());
+        return bloco;
+      }
+      if (estado.parcial === buffer.length || (lidos === livres && lidos < LEITURA_BYTES_MAX)) {
+        redimensionar(Math.min(buffer.length * 2, limite() + LEITURA_BYTES_MIN));
+      } else if (estado.parcial === 0 && buffer.length > LEITURA_BYTES_MIN && lidos < livres / 8) {
+        redimensionar(LEITURA_BYTES_MIN);
+      }
+      if (bloco !== undefined) return bloco;
+    }
+  }
+
+  const fonte = new ReadableStream<string>({
+    async pull(controle) {
+      const bloco = estado.falha ? undefined : await lerBloco();
+      if (bloco !== undefined) controle.enqueue(bloco);
+      if (bloco === undefined || estado.falha) controle.close();
+    },
+  }, { highWaterMark: 0 });
+  const linhas: ReadableStream<string> = fonte.pipeThrough(new TextLineStream());
+  return Object.assign(estado, { linhas });
+}
+
+function linhaLonga(bytes: number, limite: number): RangeError {
+  return new RangeError(`Linha recusada: ${bytes} bytes ou mais, o limite é ${limite}`);
+}
+
+/** Decodifica linhas inteiras; na primeira ruim, fica com as boas de antes dela. */
+function decodificar(
+  decodificador: TextDecoder,
+  bloco: Uint8Array,
+  limite: number,
+): { texto: string; falha: Error | undefined } {
+  if (bloco.length <= limite) {
+    try {
+      return { texto: decodificador.decode(bloco), falha: undefined };
+    } catch {
+      // Alguma linha não é UTF-8: abaixo, uma a uma, para achar qual.
+    }
+  }
+  let texto = "";
+  for (let inicio = 0; inicio < bloco.length;) {
+    const fim = bloco.indexOf(10, inicio) + 1;
+    const bytes = fim - 1 - inicio - (bloco[fim - 2] === 13 ? 1 : 0);
+    if (bytes > limite) return { texto, falha: linhaLonga(bytes, limite) };
+    try {
+      texto += decodificador.decode(bloco.subarray(inicio, fim));
+    } catch (cause) {
+      return { texto, falha: new TypeError("Linha recusada: não é UTF-8", { cause }) };
+    }
+    inicio = fim;
+  }
+  return { texto, falha: undefined };
+}
+
+// === Saída: de linhas a bytes ================================================
+// Tudo o que se envia numa volta do laço de eventos sai numa escrita só, e há
+// uma escrita por vez: é o que torna barato responder a muitos. (A ideia é do
+// cliente do NATS, core/src/protocol.ts.)
+
+/** As linhas que saem por um canal; ver {@linkcode abrirSaida}. */
+export interface Saida {
+  /** Se o outro lado entende lotes: várias mensagens da mesma volta vão num array só. */
+  emLotes: boolean;
+  /** Caracteres entregues a {@linkcode enviar} e ainda não escritos. */
+  readonly fila: number;
+  /** Bytes já escritos: enquanto cresce, o outro lado lê. */
+  readonly escritos: number;
+  /** Põe uma linha (sem o fim) na fila. Depois de uma falha do canal, nada faz. */
+  enviar(linha: string): void;
+  /** Espera a fila esvaziar, ou o canal falhar. */
+  esvaziar(): Promise<void>;
+}
+
+/** O que {@linkcode abrirSaida} avisa. */
+export interface AvisosDeSaida {
+  /** Uma escrita acabou: a fila diminuiu. */
+  aoEscrever?: () => void;
+  /** O canal falhou; o que estava na fila se perdeu. */
+  aoFalhar?: (erro: unknown) => void;
+}
+
+/** Espera a próxima volta do laço de eventos (`setTimeout` de 0 ms esperaria 1 ms inteiro). */
+export function proximaVolta(): Promise<void> {
+  return new Promise((resolver) => setImmediate(resolver));
+}
+
+/** Escreve linhas num canal de bytes, juntando as da mesma volta do laço de eventos. */
+export function abrirSaida(
+  canal: { write(bytes: Uint8Array): Promise<number> },
+  { aoEscrever, aoFalhar }: AvisosDeSaida = {},
+): Saida {
+  const codificador = new TextEncoder();
+  let linhas: string[] = [];
+  let escoando = false;
+  let falhou = false;
+  let aoEsvaziar: (() => void)[] = [];
+
+  async function escoar() {
+    escoando = true;
+    try {
+      await proximaVolta();
+      while (linhas.length > 0) {
+        const texto = saida.emLotes ? juntarEmLotes(linhas) : linhas.join("\n") + "\n";
+        const tamanho = saida.fila;
+        linhas = [];
+        const bytes = codificador.encode(texto);
+        for (let n = 0; n < bytes.length;) {
+          const escritos = await canal.write(bytes.subarray(n));
+          n += escritos;
+          saida.escritos += escritos;
+        }
+        saida.fila -= tamanho;
+        aoEscrever?.();
+      }
+    } catch (erro) {
+      falhou = true;
+      linhas = [];
+      saida.fila = 0;
+      aoFalhar?.(erro);
+    }
+    escoando = false;
+    for (const avisar of aoEsvaziar) avisar();
+    aoEsvaziar = [];
+  }
+
+  const saida = {
+    emLotes: false,
+    fila: 0,
+    escritos: 0,
+    enviar(linha: string) {
+      if (falhou) return;
+      linhas.push(linha);
+      saida.fila += linha.length + 1;
+      if (!escoando) escoar();
+    },
+    esvaziar(): Promise<void> {
+      return new Promise((resolver) => escoando ? aoEsvaziar.push(resolver) : resolver());
+    },
+  };
+  return saida;
+}
+
+/** Junta linhas JSON em arrays de até {@linkcode LOTE_MAX} caracteres; uma sozinha fica como está. */
+function juntarEmLotes(linhas: readonly string[]): string {
+  let texto = "";
+  for (let inicio = 0; inicio < linhas.length;) {
+    let fim = inicio;
+    for (let tamanho = 0; fim < linhas.length; fim++) {
+      tamanho += linhas[fim]!.length + 1;
+      if (tamanho > LOTE_MAX && fim > inicio) break;
+    }
+    const lote = linhas.slice(inicio, fim);
+    texto += lote.length === 1 ? lote[0] + "\n" : `[${lote.join(",")}]\n`;
+    inicio = fim;
+  }
+  return texto;
+}
+
+// === Endereços ===============================================================
+
+/** Onde um servidor atende. */
+export interface Endereco {
+  /** IPv4 ou IPv6, sem colchetes. */
+  readonly ip: string;
+  /** De 1 a 65535. */
+  readonly porta: number;
+}
+
+/** Endereços padrão dos três servidores (seções 4a e 5a do enunciado). */
+export const ENDERECOS_PADRAO: readonly Endereco[] = [10097, 10098, 10099].map(
+  (porta) => ({ ip: "127.0.0.1", porta }),
+);
+
+/** Lê um IP; `localhost` vale 127.0.0.1. @throws {TypeError} se não é um IP. */
+export function lerIp(texto: string): string {
+  const ip = texto.trim().toLowerCase();
+  if (ip === "localhost") return "127.0.0.1";
+  const partes = ip.split(".");
+  const v4 = partes.length === 4 &&
+    partes.every((parte) => /^\d{1,3}$/.test(parte) && Number(parte) <= 255);
+  if (v4) return partes.map(Number).join(".");
+  // URL sabe validar e abreviar IPv6, que tem muitas formas.
+  if (ip.includes(":") && URL.canParse(`http://[${ip}]/`)) {
+    return new URL(`http://[${ip}]/`).hostname.slice(1, -1);
+  }
+  throw new TypeError(`IP inválido: ${citar(texto)}; exemplo: 127.0.0.1`);
+}
+
+/** Lê uma porta, de 1 a 65535. @throws {RangeError} fora disso. */
+export function lerPorta(texto: string): number {
+  const porta = /^\d{1,5}$/.test(texto.trim()) ? Number(texto) : 0;
+  if (porta < 1 || porta > 65535) {
+    throw new RangeError(`Porta inválida: ${citar(texto)}; deve ser um número de 1 a 65535`);
+  }
+  return porta;
+}
+
+/** Lê `IP:PORTA` (IPv6 entre colchetes). @throws {TypeError | RangeError} se não é um. */
+export function lerEndereco(texto: string): Endereco {
+  const grupos = /^\s*(?:\[([^\]]*)\]|([^:]*)):([^:]*)$/.exec(texto);
+  if (!grupos) {
+    throw new TypeError(`Endereço inválido: ${citar(texto)}; exemplo: 127.0.0.1:10097`);
+  }
+  return { ip: lerIp(grupos[1] ?? grupos[2]!), porta: lerPorta(grupos[3]!) };
+}
+
+/** O endereço como `IP:PORTA`. */
+export function textoDoEndereco({ ip, porta }: Endereco): string {
+  return ip.includes(":") ? `[${ip}]:${porta}` : `${ip}:${porta}`;
+}
+
+// === O que se mostra na console ==============================================
+
+// Controles (C0, DEL, C1), separadores de linha e inversores de direção: tudo o
+// que, vindo de uma key ou de um value, forjaria uma linha ou mandaria no terminal.
+const INVISIVEIS = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
+
+const ESCAPES: { readonly [caractere: string]: string } = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+
+/** O texto com os caracteres de controle à vista: `\n`, `\x1b`, `\u2028`. */
+export function visivel(texto: string): string {
+  return texto.replace(INVISIVEIS, (caractere) => {
+    const codigo = caractere.charCodeAt(0);
+    return ESCAPES[caractere] ??
+      (codigo < 0x100 ? `\\x${codigo.toString(16).padStart(2, "0")}` : `\\u${codigo.toString(16)}`);
+  });
+}
+
+/** JSON com os mesmos caracteres escapados como JSON manda (`\u001b`): continua a valer o mesmo. */
+export function jsonVisivel(valor: unknown): string {
+  return JSON.stringify(valor).replace(
+    INVISIVEIS,
+    (caractere) => `\\u${caractere.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}

@@ -1,0 +1,1412 @@
+/**
+ * Um servidor do sistema: guarda pares key-value e, com os outros, os mantém
+ * replicados e consistentes.
+ *
+ * ```text
+ *   clientes ──PUT, GET──▶ ┌─ thread principal ──────┐   ┌─ Worker (Replicador) ──┐
+ *                          │ conexões, uma tarefa    │   │ só no líder: uma       │
+ *   seguidor ──JOIN, ────▶ │   assíncrona cada       │   │ conexão com cada       │
+ *      FORWARD             │ tabela de hash, GET     │──▶│ seguidor               │──REPLICATION──▶
+ *                          │ líder: ordem dos PUTs   │◀──│                        │◀─REPLICATION_OK
+ *                          └─────────────────────────┘   └────────────────────────┘
+ *                                   registros em lotes ──▶   ◀── confirmado até ts
+ * ```
+ *
+ * Quem pergunta disca: o cliente disca para um servidor; o seguidor, para o
+ * líder; o Worker do líder, para os seguidores. Assim cada conexão leva pedidos
+ * num sentido e respostas no outro.
+ *
+ * ```ts ignore
+ * import { Servidor } from "./servidor.ts";
+ *
+ * await using lider = await Servidor.iniciar({ porta: 0, replicas: 1 });
+ * await using outro = await Servidor.iniciar({ porta: 0, lider: lider.endereco });
+ * ```
+ *
+ * @module
+ */
+
+import {
+  abrirTeclado,
+  abrirTela,
+  discar,
+  type Elo,
+  ESPERA_MS_MAX,
+  esperaDaTentativa,
+  falhaDefinitiva,
+  inteiroEntre,
+  lerArgumentos,
+  lerOpcao,
+  perguntarAte,
+  type Tela,
+  textoDoErro,
+} from "./cliente.ts";
+import {
+  abrirEntrada,
+  abrirSaida,
+  type Corpo,
+  type CorpoDe,
+  type Endereco,
+  type Entrada,
+  lerEndereco,
+  lerIp,
+  lerPorta,
+  LINHA_BYTES_MAX,
+  LINHA_DE_SERVIDOR_BYTES_MAX,
+  LOTE_MAX,
+  Mensagem,
+  proximaVolta,
+  type Registro,
+  type Saida,
+  textoDoEndereco,
+  VERSAO,
+  visivel,
+} from "./mensagem.ts";
+
+// === Limites =================================================================
+
+/** Padrões das opções; ver {@linkcode OpcoesDoServidor}. */
+const PADRAO = { ip: "127.0.0.1", porta: 10097, replicas: 2, atraso: 0, prazo: 5_000 } as const;
+
+/** Outros servidores por quem o líder pode esperar. */
+const REPLICAS_MAX = 16;
+
+/** Conexões aceitas ao mesmo tempo; além, cai a de um cliente há mais tempo sem pedidos. */
+const CONEXOES_MAX = 4096;
+
+/** PUTs em curso numa conexão de cliente; além, ela não é lida até algum acabar. */
+const PUTS_POR_CONEXAO_MAX = 1024;
+
+/** PUTs em curso na conexão de um seguidor, que traz os de muitos clientes. */
+const PUTS_POR_SEGUIDOR_MAX = 65_536;
+
+/** Caracteres de PUTs em curso, e de respostas por escrever, numa conexão; além, ela não é lida. */
+const CARACTERES_POR_CONEXAO_MAX = 4 * 1024 * 1024;
+
+/** PUTs na tabela à espera de confirmação, e outros tantos à espera de entrar; além, ERRO definitivo. */
+const PUTS_MAX = 65_536;
+
+/** Caracteres de todos esses PUTs; além, ERRO definitivo. */
+const PUTS_CARACTERES_MAX = 256 * 1024 * 1024;
+
+/** Itens de um lote tratados sem dar a vez às outras conexões. */
+const ITENS_POR_VOLTA = 256;
+
+/** Registros numa página do que se leva a um servidor que volta; e quantos se examinam por volta. */
+const PAGINA_REGISTROS_MAX = 500;
+const EXAMINADOS_POR_VOLTA = 10_000;
+
+/** Páginas levadas e ainda não confirmadas: com mais, um pulso esperaria demais atrás delas. */
+const PAGINAS_EM_CURSO_MAX = 4;
+
+/** Intervalo entre pulsos, em milissegundos; a cada um, as conexões são vigiadas. */
+const PULSO_MS = 1_000;
+
+/** Pulsos sem um byte do outro lado até dar um servidor por perdido. */
+const PULSOS_MUDOS_MAX = 4;
+
+/** Pulsos que um cliente tem para acabar uma linha, ou para ler um pouco do que pediu; depois, cai. */
+const PULSOS_PARADOS_MAX = 30;
+
+/** Com que folga os prazos são verificados, em milissegundos. */
+const RELOGIO_MS = 20;
+
+/** Do prazo de um PUT encaminhado, a parte guardada para a resposta do líder voltar. */
+const FOLGA_DO_ENCAMINHADO = 0.1;
+
+/** Primeira e maior espera do seguidor antes de procurar o líder de novo, em milissegundos. */
+const VOLTAR_MS = { primeira: 50, maior: 1_000 } as const;
+
+/** Tentativas do seguidor antes de avisar que o líder não aparece: começar antes dele é normal. */
+const TENTATIVAS_CALADAS = 4;
+
+/** Espera por uma conexão e pela apresentação entre servidores, em milissegundos. */
+const APRESENTAR_MS = 2_000;
+
+/** Depois de um ERRO que fecha a conexão, o tempo para o outro lado o ler, em milissegundos. */
+const DESPEDIDA_MS = 1_000;
+
+/** Espera depois de um erro ao aceitar conexões (descritores esgotados), em milissegundos. */
+const ACEITAR_DE_NOVO_MS = 100;
+
+/**
+ * Timestamps reservados por vez. Antes de usar um, o líder faz todos saberem da
+ * reserva que o contém; quem recomeça vai além da maior reserva conhecida, e
+ * assim nenhum timestamp que alguém possa ter visto se repete.
+ */
+const RESERVA = 1_000_000;
+
+if (PUTS_MAX * 2 > RESERVA / 2) {
+  throw new RangeError("Os PUTs em curso têm de caber na metade de uma RESERVA");
+}
+
+// === Tipos públicos e mensagens entre as threads =============================
+
+/** Opções de {@linkcode Servidor.iniciar}. */
+export interface OpcoesDoServidor {
+  /** Endereço deste servidor (127.0.0.1). */
+  ip?: string;
+  /** Porta deste servidor (10097); 0 escolhe uma livre. */
+  porta?: number;
+  /** Endereço do líder; o próprio, ou ausente: este é o líder. */
+  lider?: string | Endereco;
+  /** Por quantos outros servidores o líder espera (2); com 0, é um servidor só. */
+  replicas?: number;
+  /** Espera antes de aplicar cada REPLICATION, em milissegundos (0). */
+  atraso?: number;
+  /** Maior espera pela confirmação de um PUT, em milissegundos (5000). */
+  prazo?: number;
+  /** Recebe cada linha das que o enunciado pede (nada). */
+  imprimir?: ((linha: string) => void) | undefined;
+  /** Recebe os avisos: o que um operador gostaria de saber (nada). */
+  avisar?: (linha: string) => void;
+}
+
+/** O que a tabela guarda de uma key. */
+interface Versao {
+  readonly value: string;
+  readonly timestamp: number;
+}
+
+/** Uma conexão aceita. */
+interface Conexao {
+  readonly conn: Deno.TcpConn;
+  /** O outro lado, `IP:porta`, como se mostra na console. */
+  readonly endereco: string;
+  readonly entrada: Entrada;
+  readonly saida: Saida;
+  /** O que o outro lado provou ser; um cliente não prova nada. */
+  papel: "cliente" | "seguidor" | "lider";
+  /** PUTs desta conexão ainda sem resposta, e quantos caracteres somam. */
+  puts: number;
+  caracteres: number;
+  /** Quem espera que as contas acima diminuam, para voltar a ler. */
+  aoAliviar: (() => void) | undefined;
+  /** O que se viu no último pulso, e há quantos pulsos não muda. */
+  vistos: { lidos: number; blocos: number; escritos: number; mudos: number; parados: number };
+  /** As páginas que o líder está buscando aqui. */
+  paginas: AsyncGenerator<Registro[]> | undefined;
+  /** Até que timestamp confirmar ao líder na próxima volta. */
+  aConfirmar: number | undefined;
+  fechada: boolean;
+}
+
+/** Um PUT em curso, de quando chega até a resposta. */
+interface Escrita {
+  readonly id: number | undefined;
+  readonly key: string;
+  readonly value: string;
+  /** Endereço do cliente que pediu, ainda que outro servidor tenha encaminhado. */
+  readonly origem: string;
+  readonly conexao: Conexao;
+  /** Quando acaba o prazo, por `performance.now()`. */
+  readonly vence: number;
+  respondida: boolean;
+}
+
+/** Um seguidor que se apresentou ao líder. */
+interface Membro {
+  readonly sessao: number;
+  /** O maior timestamp que ele tinha ao chegar. */
+  readonly timestamp: number;
+  /** A maior reserva de que ele sabe. */
+  readonly reserva: number;
+  /** Se o líder já tem tudo o que ele tinha de mais novo. */
+  lido: boolean;
+  /** Se ele tem tudo o que o líder tem: recebe REPLICATION e conta para a admissão. */
+  emDia: boolean;
+}
+
+/** O que a thread principal pede ao Replicador, e o que ele devolve. */
+interface Ordens {
+  /** Discar e mostrar o token: só então aquele endereço é um seguidor. */
+  juntar(pedido: { endereco: Endereco; token: string }): Omit<Membro, "lido" | "emDia">;
+  /** Buscar no seguidor a próxima página do que ele tem depois de um timestamp; vazia, acabou. */
+  buscar(pedido: { sessao: number; timestamp: number }): Registro[];
+  /** Levar ao seguidor uma página; devolve quando há lugar para outra. */
+  levar(pedido: { sessao: number; registros: Registro[] }): void;
+  /** Acertar o fim: devolve quando o seguidor confirma, já recebendo REPLICATION. */
+  acertar(pedido: { sessao: number; timestamp: number; reserva: number }): void;
+  /** Desistir do seguidor. */
+  soltar(pedido: { sessao: number; motivo: string }): void;
+}
+
+type Ordem = keyof Ordens;
+type PedidoDa<O extends Ordem> = Parameters<Ordens[O]>[0];
+type ResultadoDa<O extends Ordem> = ReturnType<Ordens[O]>;
+
+type AoReplicador =
+  | { tipo: "ordem"; n: number; ordem: Ordem; pedido: PedidoDa<Ordem> }
+  | { tipo: "replicar"; registros: Registro[] }
+  | { tipo: "reservar"; timestamp: number; reserva: number };
+
+type DoReplicador =
+  | { tipo: "feito"; n: number; resultado: ResultadoDa<Ordem> }
+  | { tipo: "falhou"; n: number; motivo: string }
+  | { tipo: "confirmado"; timestamp: number }
+  | { tipo: "perdido"; sessao: number; motivo: string };
+
+/**
+ * Até que timestamp todos confirmaram: o menor dos confirmados, ou zero se falta
+ * alguém. É a conta que decide cada PUT_OK. (A ideia é a de `commitment.go`, em
+ * hashicorp/raft, com todos no lugar da maioria.)
+ *
+ * @param quantos Quantos têm de confirmar.
+ * @param confirmados O que cada um dos presentes já confirmou.
+ */
+export function confirmadoPorTodos(quantos: number, confirmados: readonly number[]): number {
+  if (confirmados.length < quantos) return 0;
+  return quantos === 0 ? Infinity : Math.min(...confirmados);
+}
+
+// === A classe Servidor =======================================================
+
+/** Um servidor: líder se o endereço do líder é o seu, senão seguidor. */
+export class Servidor {
+  readonly #opcoes: Required<Omit<OpcoesDoServidor, "lider" | "imprimir" | "porta" | "ip">>;
+  readonly #imprimir: ((linha: string) => void) | undefined;
+  readonly #ouvinte: Deno.TcpListener;
+  /** Onde este servidor atende. */
+  readonly #meu: Endereco;
+  /** O líder, se é outro; `undefined`, este é o líder. */
+  readonly #enderecoDoLider: Endereco | undefined;
+  /** Termina todos os laços e esperas. */
+  readonly #parada = new AbortController();
+  readonly #conexoes = new Set<Conexao>();
+  readonly #tarefas = new Set<Promise<void>>();
+
+  /**
+   * A tabela de hash. Um PUT tira a key e a põe de novo, e assim o Map fica em
+   * ordem de timestamp: é o seu próprio log, e o que falta a um servidor que
+   * volta é o trecho final, depois do maior timestamp que ele tem.
+   */
+  readonly #tabela = new Map<string, Versao>();
+  /** O maior timestamp conhecido; no líder, o último dado. */
+  #timestamp = 0;
+  /** O primeiro timestamp que ainda não se pode dar; ver {@linkcode RESERVA}. */
+  #reserva = 0;
+
+  /** PUTs à espera: no líder, de que todos estejam em dia; no seguidor, do líder. */
+  readonly #naFila = new Set<Escrita>();
+  /** No líder, PUTs na tabela à espera de confirmação, em ordem de timestamp. */
+  readonly #emCurso = new Map<number, Escrita>();
+  /** Caracteres das duas coleções. */
+  #caracteres = 0;
+  /** Se há uma verificação de prazos marcada. */
+  #relogio: ReturnType<typeof setTimeout> | undefined;
+
+  // No líder.
+  #replicador: Worker | undefined;
+  /** Ordens ao Replicador à espera do resultado. */
+  readonly #ordens = new Map<number, PromiseWithResolvers<ResultadoDa<Ordem>>>();
+  #ultimaOrdem = 0;
+  /** Seguidores presentes, por endereço. */
+  readonly #membros = new Map<string, Membro>();
+  /** Endereços sendo discados: já ocupam lugar. */
+  readonly #entrando = new Set<string>();
+  /** A última leitura do que um seguidor tem de mais novo; são feitas uma de cada vez. */
+  #leituras: Promise<void> = Promise.resolve();
+  /** Cumprida quando, desde o início, todos já estiveram presentes e lidos. */
+  readonly #abertura = Promise.withResolvers<void>();
+  #aberto = false;
+  /** Se os PUTs podem entrar: todos estão em dia. */
+  #admissao = false;
+  /** Registros inseridos nesta volta, que o Replicador recebe juntos. */
+  #aReplicar: Registro[] = [];
+
+  // No seguidor.
+  /** Prova, a quem o mostra, que foi a este processo que o líder respondeu. */
+  readonly #token = crypto.randomUUID();
+  /** O elo com o líder, para JOIN e FORWARD. */
+  #elo: Elo | undefined;
+  /** Se o líder aceitou este servidor: pode-se encaminhar PUTs. */
+  #integrado = false;
+  /** A conexão pela qual o líder replica. */
+  #lider: Conexao | undefined;
+  /** Avisa que o elo ou a conexão do líder se perdeu. */
+  #aoPerderLider: () => void = () => {};
+  /** REPLICATION recebidas e, por `atraso`, ainda não aplicadas. */
+  readonly #atrasadas = new Map<ReturnType<typeof setTimeout>, () => void>();
+
+  // --- Início e fim (seção 5a) -----------------------------------------------
+
+  private constructor(opcoes: OpcoesDoServidor) {
+    const { ip = PADRAO.ip, porta = PADRAO.porta, lider, imprimir, ...resto } = opcoes;
+    const { replicas, atraso, prazo } = PADRAO;
+    this.#opcoes = { replicas, atraso, prazo, avisar: () => {}, ...resto };
+    this.#imprimir = imprimir;
+    try {
+      this.#ouvinte = Deno.listen({ hostname: ip, port: porta });
+    } catch (cause) {
+      const onde = textoDoEndereco({ ip, porta });
+      throw new Error(`Não é possível atender em ${onde}: ${textoDoErro(cause)}`, { cause });
+    }
+    this.#meu = { ip, porta: this.#ouvinte.addr.port };
+    const outro = typeof lider === "string" ? lerEndereco(lider) : lider;
+    const souEu = !outro || textoDoEndereco(outro) === this.endereco;
+    this.#enderecoDoLider = souEu ? undefined : outro;
+  }
+
+  /**
+   * Seção 5a. Começa a atender no endereço pedido e, em segundo plano, a
+   * procurar os outros: os servidores podem começar em qualquer ordem.
+   *
+   * @throws {Error} se o endereço não pode ser usado (porta ocupada, IP alheio).
+   */
+  static iniciar(opcoes: OpcoesDoServidor = {}): Promise<Servidor> {
+    return Promise.try(() => {
+      const servidor = new Servidor(opcoes);
+      if (!servidor.lidero) servidor.#tarefa(servidor.#seguir());
+      else if (servidor.#opcoes.replicas === 0) servidor.#abrir();
+      else servidor.#iniciarReplicador();
+      servidor.#tarefa(servidor.#aceitar());
+      servidor.#tarefa(servidor.#vigiar());
+      return servidor;
+    });
+  }
+
+  /** O endereço deste servidor, `IP:PORTA`. */
+  get endereco(): string {
+    return textoDoEndereco(this.#meu);
+  }
+
+  /** Se este servidor é o líder. */
+  get lidero(): boolean {
+    return this.#enderecoDoLider === undefined;
+  }
+
+  /** Para de atender e fecha tudo. Parar de novo só espera. */
+  async parar(): Promise<void> {
+    if (this.#parada.signal.aborted) return void await Promise.all(this.#tarefas);
+    this.#parada.abort();
+    this.#ouvinte.close();
+    clearTimeout(this.#relogio);
+    for (const temporizador of this.#atrasadas.keys()) clearTimeout(temporizador);
+    this.#elo?.fechar("Servidor parado");
+    for (const conexao of this.#conexoes) this.#fechar(conexao);
+    this.#replicador?.terminate();
+    for (const ordem of this.#ordens.values()) ordem.reject(new Error("Servidor parado"));
+    this.#abertura.resolve();
+    await Promise.all(this.#tarefas);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.parar();
+  }
+
+  /** Guarda uma tarefa, para que `parar` espere por ela. */
+  #tarefa(promessa: Promise<void>): void {
+    this.#tarefas.add(promessa);
+    promessa.finally(() => this.#tarefas.delete(promessa));
+  }
+
+  /** Espera, ou menos se o servidor parar antes. */
+  #esperar(ms: number): Promise<void> {
+    return new Promise((resolver) => {
+      const { signal } = this.#parada;
+      if (signal.aborted) return resolver();
+      const acabar = () => {
+        clearTimeout(temporizador);
+        signal.removeEventListener("abort", acabar);
+        resolver();
+      };
+      const temporizador = setTimeout(acabar, ms);
+      signal.addEventListener("abort", acabar);
+    });
+  }
+
+  // --- Conexões (seção 5b) ---------------------------------------------------
+  // Seção 5b. Recebe e responde simultaneamente: cada conexão tem a sua tarefa,
+  // e nenhuma espera por outra. As conexões com os seguidores, que o líder usa
+  // para replicar, vivem noutra thread.
+
+  async #aceitar(): Promise<void> {
+    while (!this.#parada.signal.aborted) {
+      let conn: Deno.TcpConn;
+      try {
+        conn = await this.#ouvinte.accept();
+      } catch {
+        // O ouvinte fechou, ou não há descritores: estes voltam.
+        await this.#esperar(ACEITAR_DE_NOVO_MS);
+        continue;
+      }
+      if (this.#conexoes.size >= CONEXOES_MAX) this.#derrubarOciosa();
+      this.#tarefa(this.#atender(this.#abrirConexao(conn)));
+    }
+  }
+
+  #abrirConexao(conn: Deno.TcpConn): Conexao {
+    conn.setNoDelay(true);
+    conn.setKeepAlive(true);
+    const { hostname, port } = conn.remoteAddr;
+    const conexao: Conexao = {
+      conn,
+      endereco: textoDoEndereco({ ip: hostname, porta: port }),
+      entrada: abrirEntrada(
+        conn,
+        () => conexao.papel === "cliente" ? LINHA_BYTES_MAX : LINHA_DE_SERVIDOR_BYTES_MAX,
+      ),
+      saida: abrirSaida(conn, {
+        aoEscrever: () => conexao.aoAliviar?.(),
+        aoFalhar: () => this.#fechar(conexao),
+      }),
+      papel: "cliente",
+      puts: 0,
+      caracteres: 0,
+      aoAliviar: undefined,
+      vistos: { lidos: 0, blocos: 0, escritos: 0, mudos: 0, parados: 0 },
+      paginas: undefined,
+      aConfirmar: undefined,
+      fechada: false,
+    };
+    this.#conexoes.add(conexao);
+    return conexao;
+  }
+
+  /** Atende uma conexão até o outro lado acabar e ter todas as respostas. */
+  async #atender(conexao: Conexao): Promise<void> {
+    const { entrada, saida } = conexao;
+    try {
+      for await (const linha of entrada.linhas) {
+        const espera = this.#receber(conexao, linha);
+        if (espera) await espera;
+      }
+      if (entrada.falha) this.#recusar(conexao, undefined, entrada.falha.message);
+      while (conexao.puts > 0 && !conexao.fechada) await this.#alivio(conexao);
+      await saida.esvaziar();
+      if (entrada.falha) await this.#despedir(conexao);
+    } catch {
+      // Conexão perdida: não há a quem responder, e os PUTs em curso seguem.
+    } finally {
+      this.#fechar(conexao);
+    }
+  }
+
+  /** Trata uma linha; devolve uma promessa só quando é preciso esperar antes de ler a próxima. */
+  #receber(conexao: Conexao, linha: string): Promise<void> | undefined {
+    if (conexao.fechada) return;
+    let lida: ReturnType<typeof Mensagem.abrir>;
+    try {
+      lida = Mensagem.abrir(linha);
+    } catch (erro) {
+      this.#recusar(conexao, undefined, (erro as Error).message);
+      return this.#cheia(conexao) ? this.#haverLugar(conexao) : undefined;
+    }
+    if (lida.emLote) return this.#receberLote(conexao, lida.itens);
+    this.#despachar(conexao, lida.itens[0]);
+    return this.#cheia(conexao) ? this.#haverLugar(conexao) : undefined;
+  }
+
+  /** Trata um lote item a item, sem ocupar a thread nem a memória com um lote enorme. */
+  async #receberLote(conexao: Conexao, itens: readonly unknown[]): Promise<void> {
+    conexao.saida.emLotes = true;
+    for (const [n, item] of itens.entries()) {
+      if (conexao.fechada) return;
+      this.#despachar(conexao, item);
+      if (this.#cheia(conexao)) await this.#haverLugar(conexao);
+      else if (n % ITENS_POR_VOLTA === ITENS_POR_VOLTA - 1) await proximaVolta();
+    }
+  }
+
+  /** Se a conexão tem tanto em curso que não deve ser lida. */
+  #cheia({ papel, puts, caracteres, saida, fechada }: Conexao): boolean {
+    const limite = papel === "cliente" ? PUTS_POR_CONEXAO_MAX : PUTS_POR_SEGUIDOR_MAX;
+    return !fechada && (puts >= limite || caracteres + saida.fila >= CARACTERES_POR_CONEXAO_MAX);
+  }
+
+  async #haverLugar(conexao: Conexao): Promise<void> {
+    while (this.#cheia(conexao)) await this.#alivio(conexao);
+  }
+
+  /** Espera que algo da conexão acabe: uma resposta, uma escrita, ou ela mesma. */
+  #alivio(conexao: Conexao): Promise<void> {
+    return new Promise((resolver) => {
+      conexao.aoAliviar = () => {
+        conexao.aoAliviar = undefined;
+        resolver();
+      };
+    });
+  }
+
+  /** Um item, um tratamento: o único lugar onde o tipo da mensagem decide. */
+  #despachar(conexao: Conexao, item: unknown): void {
+    let corpo: Corpo;
+    try {
+      corpo = Mensagem.ler(item).corpo;
+    } catch (erro) {
+      return this.#recusar(conexao, Mensagem.idDe(item), (erro as Error).message);
+    }
+    switch (corpo.tipo) {
+      case "GET":
+        return this.#tratarGet(conexao, corpo);
+      case "PUT":
+        return this.#tratarPut(conexao, corpo, conexao.endereco, this.#opcoes.prazo);
+      case "PULSE":
+        return this.#enviar(conexao, { tipo: "PULSE_OK", id: corpo.id });
+      case "JOIN":
+        return this.#tarefa(this.#tratarJoin(conexao, corpo));
+      case "LEADER":
+        return this.#tratarLeader(conexao, corpo);
+    }
+    if (corpo.tipo === "FORWARD" && conexao.papel === "seguidor") {
+      const prazo = Math.min(corpo.prazo, this.#opcoes.prazo);
+      return this.#tratarPut(conexao, corpo, corpo.origem, prazo);
+    }
+    if (conexao === this.#lider) {
+      switch (corpo.tipo) {
+        case "REPLICATION":
+          return this.#tratarReplication(conexao, corpo);
+        case "ENTRY":
+          this.#aplicar(corpo);
+          return this.#confirmarAoLider(conexao, corpo.timestamp);
+        case "FETCH":
+          return this.#tarefa(this.#tratarFetch(conexao, corpo));
+        case "SYNC":
+          return this.#tratarSync(conexao, corpo);
+      }
+    }
+    this.#recusar(conexao, corpo.id, `Pedido recusado: ${corpo.tipo} não cabe nesta conexão`);
+  }
+
+  #enviar(conexao: Conexao, corpo: Corpo): void {
+    conexao.saida.enviar(new Mensagem(corpo).linha());
+  }
+
+  /** Um ERRO definitivo: o pedido não teve nem terá efeito. */
+  #recusar(conexao: Conexao, id: number | undefined, erro: string): void {
+    this.#enviar(conexao, { tipo: "ERRO", id, erro, definitivo: true });
+  }
+
+  /**
+   * Antes de fechar por culpa do outro lado, deixa que ele leia por quê: fechar
+   * com bytes por ler derrubaria a conexão, e o ERRO com ela.
+   */
+  async #despedir({ conn }: Conexao): Promise<void> {
+    await conn.closeWrite();
+    const temporizador = setTimeout(() => conn.close(), DESPEDIDA_MS);
+    const lixo = new Uint8Array(4096);
+    try {
+      while (await conn.read(lixo) !== null);
+    } finally {
+      clearTimeout(temporizador);
+    }
+  }
+
+  #fechar(conexao: Conexao): void {
+    if (conexao.fechada) return;
+    conexao.fechada = true;
+    this.#conexoes.delete(conexao);
+    try {
+      conexao.conn.close();
+    } catch {
+      // Já estava fechada.
+    }
+    conexao.aoAliviar?.();
+    if (conexao === this.#lider) {
+      this.#lider = undefined;
+      this.#aoPerderLider();
+    }
+  }
+
+  /** Abre lugar para uma conexão nova: cai a mais antiga das que nada têm em curso. */
+  #derrubarOciosa(): void {
+    for (const conexao of this.#conexoes) {
+      if (conexao.papel === "cliente" && conexao.puts === 0 && conexao.saida.fila === 0) {
+        return this.#fechar(conexao);
+      }
+    }
+  }
+
+  /** A cada pulso, derruba quem emudeceu ou parou, e dá sinal de vida ao líder. */
+  async #vigiar(): Promise<void> {
+    const elo = { lidos: 0, mudos: 0 };
+    for (;;) {
+      await this.#esperar(PULSO_MS);
+      if (this.#parada.signal.aborted) return;
+      for (const conexao of this.#conexoes) this.#vigiarConexao(conexao);
+      if (!this.#elo || this.#elo.perdido) continue;
+      elo.mudos = this.#elo.lidos === elo.lidos ? elo.mudos + 1 : 0;
+      elo.lidos = this.#elo.lidos;
+      if (elo.mudos > PULSOS_MUDOS_MAX) {
+        elo.mudos = 0;
+        this.#elo.fechar(`Líder ${this.#elo.endereco} não responde`);
+      } else {
+        this.#elo.enviar({ tipo: "PULSE" });
+      }
+    }
+  }
+
+  #vigiarConexao(conexao: Conexao): void {
+    const { entrada: { lidos, blocos, parcial }, saida, vistos, papel } = conexao;
+    const parada = (parcial > 0 && blocos === vistos.blocos) ||
+      (saida.fila > 0 && saida.escritos === vistos.escritos);
+    conexao.vistos = {
+      lidos,
+      blocos,
+      escritos: saida.escritos,
+      mudos: lidos === vistos.lidos ? vistos.mudos + 1 : 0,
+      parados: parada ? vistos.parados + 1 : 0,
+    };
+    if (papel === "cliente" && conexao.vistos.parados > PULSOS_PARADOS_MAX) this.#fechar(conexao);
+    if (papel !== "cliente" && conexao.vistos.mudos > PULSOS_MUDOS_MAX) this.#fechar(conexao);
+  }
+
+  // --- PUT (seção 5c) --------------------------------------------------------
+
+  /** Seção 5c. Requisição PUT: o líder ordena e replica; qualquer outro encaminha. */
+  #tratarPut(
+    conexao: Conexao,
+    { id, key, value }: { id?: number | undefined; key: string; value: string },
+    origem: string,
+    prazo: number,
+  ): void {
+    const vence = performance.now() + prazo;
+    const escrita = { id, key, value, origem, conexao, vence, respondida: false };
+    this.#imprimir?.(
+      this.lidero
+        ? `Cliente ${origem} PUT key:${visivel(key)} value:${visivel(value)}`
+        : `Encaminhando PUT key:${visivel(key)} value:${visivel(value)}`,
+    );
+    conexao.puts++;
+    conexao.caracteres += key.length + value.length;
+    this.#caracteres += key.length + value.length;
+    if (this.#naFila.size >= PUTS_MAX || this.#caracteres > PUTS_CARACTERES_MAX) {
+      this.#falhar(escrita, `PUT recusado: há PUTs demais em curso`, true);
+    } else {
+      this.#naFila.add(escrita);
+      this.#escoarFila();
+      this.#relogio ??= setTimeout(() => this.#verificarPrazos(), RELOGIO_MS);
+    }
+  }
+
+  /** Faz andar os PUTs que esperavam, na ordem em que chegaram. */
+  #escoarFila(): void {
+    for (const escrita of this.#naFila) {
+      if (this.lidero ? !this.#admissao || this.#emCurso.size >= PUTS_MAX : !this.#integrado) {
+        return;
+      }
+      this.#naFila.delete(escrita);
+      if (this.lidero) this.#inserir(escrita);
+      else this.#tarefa(this.#encaminhar(this.#elo!, escrita));
+    }
+  }
+
+  /**
+   * Seção 5c, itens 1 e 2. Insere na tabela local com um timestamp novo, e só
+   * então replica: por isso um GET ao líder pode mostrar um PUT ainda não
+   * confirmado.
+   */
+  #inserir(escrita: Escrita): void {
+    const { key, value } = escrita;
+    const timestamp = ++this.#timestamp;
+    this.#tabela.delete(key);
+    this.#tabela.set(key, { value, timestamp });
+    this.#emCurso.set(timestamp, escrita);
+    if (this.#aReplicar.push({ key, value, timestamp }) === 1) {
+      proximaVolta().then(() => this.#replicar());
+    }
+    if (timestamp + RESERVA / 2 === this.#reserva) {
+      this.#reserva += RESERVA;
+      this.#mandar({ tipo: "reservar", timestamp, reserva: this.#reserva });
+    }
+  }
+
+  /** Entrega ao Replicador, de uma vez, o que esta volta inseriu. */
+  #replicar(): void {
+    const registros = this.#aReplicar;
+    this.#aReplicar = [];
+    if (this.#replicador) this.#mandar({ tipo: "replicar", registros });
+    else this.#confirmar(registros.at(-1)!.timestamp);
+  }
+
+  /** Seção 5c, quando este não é o líder: encaminha o PUT e devolve a resposta do líder. */
+  async #encaminhar(elo: Elo, escrita: Escrita): Promise<void> {
+    const { id, key, value, origem } = escrita;
+    const resta = Math.max(1, escrita.vence - performance.now());
+    const prazo = Math.ceil(resta * (1 - FOLGA_DO_ENCAMINHADO));
+    try {
+      const resposta = await elo.pedir({ tipo: "FORWARD", key, value, origem, prazo }, resta);
+      if (resposta.tipo !== "PUT_OK" && resposta.tipo !== "ERRO") {
+        throw new TypeError(`Resposta inesperada do líder: ${resposta.tipo}`);
+      }
+      this.#responder(escrita, { ...resposta, id });
+    } catch (erro) {
+      this.#falhar(escrita, `PUT não confirmado: ${textoDoErro(erro)}`, falhaDefinitiva(erro));
+    }
+  }
+
+  /**
+   * Seção 5c, item 3, e seção 5e. Todos confirmaram até este timestamp: os PUTs
+   * até ele recebem o seu PUT_OK.
+   */
+  #confirmar(ate: number): void {
+    for (const [timestamp, escrita] of this.#emCurso) {
+      if (timestamp > ate) break;
+      this.#emCurso.delete(timestamp);
+      if (escrita.respondida) continue;
+      const { id, key, origem } = escrita;
+      this.#imprimir?.(
+        `Enviando PUT_OK ao Cliente ${origem} da key:${visivel(key)} ts:${timestamp}`,
+      );
+      this.#responder(escrita, { tipo: "PUT_OK", id, key, timestamp });
+    }
+    this.#escoarFila();
+  }
+
+  /** A única resposta de um PUT; as seguintes nada fazem. */
+  #responder(escrita: Escrita, resposta: Corpo): void {
+    if (escrita.respondida) return;
+    escrita.respondida = true;
+    const { conexao, key, value } = escrita;
+    conexao.puts--;
+    conexao.caracteres -= key.length + value.length;
+    this.#caracteres -= key.length + value.length;
+    this.#enviar(conexao, resposta);
+    conexao.aoAliviar?.();
+  }
+
+  #falhar(escrita: Escrita, erro: string, definitivo: boolean): void {
+    this.#responder(escrita, { tipo: "ERRO", id: escrita.id, erro, definitivo });
+  }
+
+  /**
+   * Responde aos PUTs cujo prazo acabou. Quem ainda esperava para entrar não teve
+   * nem terá efeito; quem já está na tabela chegará a todos, e só não se sabe
+   * quando.
+   */
+  #verificarPrazos(): void {
+    const agora = performance.now();
+    for (const escrita of this.#naFila) {
+      if (escrita.vence > agora) continue;
+      this.#naFila.delete(escrita);
+      this.#falhar(escrita, `PUT não aceito no prazo: ${this.#oQueFalta()}`, true);
+    }
+    for (const [timestamp, escrita] of this.#emCurso) {
+      if (escrita.vence > agora || escrita.respondida) continue;
+      const erro = `PUT ${timestamp} não confirmado no prazo: ${this.#oQueFalta()}`;
+      this.#falhar(escrita, erro, false);
+    }
+    this.#relogio = this.#naFila.size + this.#emCurso.size > 0
+      ? setTimeout(() => this.#verificarPrazos(), RELOGIO_MS)
+      : undefined;
+  }
+
+  /** Por que os PUTs não andam. */
+  #oQueFalta(): string {
+    if (this.#enderecoDoLider) {
+      return `sem ligação com o líder ${textoDoEndereco(this.#enderecoDoLider)}`;
+    }
+    const emDia = [...this.#membros.values()].filter((membro) => membro.emDia).length;
+    const { replicas } = this.#opcoes;
+    return emDia < replicas
+      ? `${emDia} de ${replicas} outros servidores em dia`
+      : "um servidor ainda não confirmou";
+  }
+
+  // --- REPLICATION (seção 5d), no seguidor -----------------------------------
+
+  /** Seção 5d. Insere na tabela local e responde REPLICATION_OK ao líder. */
+  #tratarReplication(conexao: Conexao, registro: Registro): void {
+    const { key, value, timestamp } = registro;
+    this.#imprimir?.(`REPLICATION key:${visivel(key)} value:${visivel(value)} ts:${timestamp}`);
+    const inserir = () => {
+      this.#aplicar(registro);
+      this.#confirmarAoLider(conexao, timestamp);
+    };
+    if (this.#opcoes.atraso === 0) return inserir();
+    const temporizador = setTimeout(() => {
+      this.#atrasadas.delete(temporizador);
+      inserir();
+    }, this.#opcoes.atraso);
+    this.#atrasadas.set(temporizador, inserir);
+  }
+
+  /** Põe uma versão na tabela, se é mais nova que a que há: uma key só anda para a frente. */
+  #aplicar({ key, value, timestamp }: Registro): void {
+    const atual = this.#tabela.get(key);
+    if (atual && atual.timestamp >= timestamp) return;
+    this.#tabela.delete(key);
+    this.#tabela.set(key, { value, timestamp });
+    this.#timestamp = Math.max(this.#timestamp, timestamp);
+  }
+
+  /** REPLICATION_OK confirma tudo até o timestamp; os de uma volta saem num só. */
+  #confirmarAoLider(conexao: Conexao, timestamp: number): void {
+    const marcada = conexao.aConfirmar !== undefined;
+    conexao.aConfirmar = timestamp;
+    if (marcada) return;
+    proximaVolta().then(() => {
+      this.#enviar(conexao, { tipo: "REPLICATION_OK", timestamp: conexao.aConfirmar! });
+      conexao.aConfirmar = undefined;
+    });
+  }
+
+  // --- REPLICATION_OK (seção 5e), no líder -----------------------------------
+
+  /** Seção 5e. O Replicador recebe os REPLICATION_OK e diz até onde todos confirmaram. */
+  #aoReplicador(mensagem: DoReplicador): void {
+    switch (mensagem.tipo) {
+      case "confirmado":
+        return this.#confirmar(mensagem.timestamp);
+      case "perdido":
+        return this.#perderMembro(mensagem.sessao, mensagem.motivo);
+      case "feito":
+        this.#ordens.get(mensagem.n)!.resolve(mensagem.resultado);
+        this.#ordens.delete(mensagem.n);
+        return;
+      case "falhou":
+        this.#ordens.get(mensagem.n)!.reject(new Error(mensagem.motivo));
+        this.#ordens.delete(mensagem.n);
+    }
+  }
+
+  // --- GET (seção 5f) --------------------------------------------------------
+
+  /** Seção 5f. Requisição GET: nunca um value anterior ao que o cliente já viu. */
+  #tratarGet(conexao: Conexao, { id, key, timestamp }: CorpoDe<"GET">): void {
+    const versao = this.#tabela.get(key);
+    const meu = versao?.timestamp ?? 0;
+    const value = versao?.value ?? null;
+    const tipo = meu < timestamp ? "TRY_OTHER_SERVER_OR_LATER" : "GET_OK";
+    this.#imprimir?.(
+      `Cliente ${conexao.endereco} GET key:${visivel(key)} ts:${timestamp}. Meu ts é ${meu}, ` +
+        `portanto devolvendo ${tipo === "GET_OK" ? visivel(value ?? "NULL") : tipo}`,
+    );
+    this.#enviar(
+      conexao,
+      tipo === "GET_OK"
+        ? { tipo, id, key, value, timestamp: meu }
+        : { tipo, id, key, timestamp: meu },
+    );
+  }
+
+  // --- O grupo, visto do líder -----------------------------------------------
+  // As quatro perguntas da seção 5a não dizem ao líder onde estão os outros:
+  // cada um se apresenta (JOIN), o Replicador disca de volta e mostra o token
+  // recebido. Um seguidor que volta é posto em dia com os PUTs parados, e por
+  // isso nunca em corrida com eles.
+
+  async #tratarJoin(conexao: Conexao, { id, endereco, token }: CorpoDe<"JOIN">): Promise<void> {
+    try {
+      if (!this.lidero) throw new Error("este servidor não é o líder");
+      const pedido = lerEndereco(endereco);
+      const todos = pedido.ip === "0.0.0.0" || pedido.ip === "::";
+      const onde = todos ? { ...pedido, ip: conexao.conn.remoteAddr.hostname } : pedido;
+      await this.#integrar(onde, token);
+      conexao.papel = "seguidor";
+      this.#enviar(conexao, { tipo: "JOIN_OK", id });
+    } catch (erro) {
+      this.#recusar(conexao, id, `JOIN recusado: ${(erro as Error).message}`);
+    }
+  }
+
+  /** Faz de um servidor um seguidor em dia; falha se ele se perde no caminho. */
+  async #integrar(endereco: Endereco, token: string): Promise<void> {
+    const nome = textoDoEndereco(endereco);
+    const { replicas } = this.#opcoes;
+    const outros = new Set([...this.#membros.keys(), ...this.#entrando]);
+    outros.delete(nome);
+    if (nome === this.endereco) throw new Error(`${nome} é o endereço do líder`);
+    if (outros.size >= replicas) throw new Error(`o grupo já tem os ${replicas} que espera`);
+
+    let membro: Membro;
+    this.#entrando.add(nome);
+    try {
+      const lido = await this.#ordenar("juntar", { endereco, token });
+      membro = { ...lido, lido: false, emDia: false };
+      this.#membros.set(nome, membro);
+    } finally {
+      this.#entrando.delete(nome);
+    }
+    try {
+      const leitura = this.#leituras.then(() => this.#lerMembro(membro));
+      this.#leituras = leitura.catch(() => {});
+      await leitura;
+      if ([...this.#membros.values()].filter((m) => m.lido).length === replicas) this.#abrir();
+      await this.#abertura.promise;
+      await this.#porEmDia(membro);
+    } catch (erro) {
+      const motivo = (erro as Error).message;
+      this.#ordenar("soltar", { sessao: membro.sessao, motivo }).catch(() => {});
+      throw erro;
+    }
+    this.#admitir();
+  }
+
+  /** Um líder que recomeça toma dos outros o que eles têm de mais novo. */
+  async #lerMembro(membro: Membro): Promise<void> {
+    if (this.#aberto && membro.timestamp > this.#timestamp) {
+      throw new Error("tem dados que o líder não conhece: recomece o líder, ou este sem dados");
+    }
+    if (!this.#aberto) {
+      while (membro.timestamp > this.#timestamp) {
+        const pedido = { sessao: membro.sessao, timestamp: this.#timestamp };
+        const registros = await this.#ordenar("buscar", pedido);
+        for (const registro of registros) this.#aplicar(registro);
+        if (registros.length === 0) this.#timestamp = membro.timestamp;
+      }
+      this.#reserva = Math.max(this.#reserva, membro.reserva);
+    }
+    membro.lido = true;
+  }
+
+  /** Todos presentes e lidos: daqui em diante quem sabe de tudo é o líder. */
+  #abrir(): void {
+    if (this.#aberto) return;
+    this.#aberto = true;
+    // A reserva que alguém já conhecia pode ter sido usada; a nova começa depois.
+    if (this.#reserva > 0) this.#timestamp = this.#reserva - 1;
+    this.#reserva += RESERVA;
+    this.#abertura.resolve();
+    this.#admitir();
+  }
+
+  /** Leva ao membro o que lhe falta: o trecho da tabela depois do timestamp dele. */
+  async #porEmDia(membro: Membro): Promise<void> {
+    const { sessao } = membro;
+    for await (const registros of this.#paginasDepoisDe(membro.timestamp)) {
+      await this.#ordenar("levar", { sessao, registros });
+    }
+    const acerto = { sessao, timestamp: this.#timestamp, reserva: this.#reserva };
+    await this.#ordenar("acertar", acerto);
+    membro.emDia = true;
+  }
+
+  /** Abre ou fecha a entrada de PUTs, conforme todos estejam em dia. */
+  #admitir(): void {
+    const emDia = [...this.#membros.values()].filter((membro) => membro.emDia).length;
+    this.#admissao = this.#aberto && emDia === this.#opcoes.replicas;
+    this.#escoarFila();
+  }
+
+  #perderMembro(sessao: number, motivo: string): void {
+    for (const [nome, membro] of this.#membros) {
+      if (membro.sessao !== sessao) continue;
+      this.#membros.delete(nome);
+      this.#admitir();
+      this.#opcoes.avisar(`Aviso: ${motivo}; os PUTs esperam que ${nome} volte`);
+    }
+  }
+
+  /** O que a tabela tem depois de um timestamp, em ordem, sem ocupar a thread. */
+  async *#paginasDepoisDe(timestamp: number): AsyncGenerator<Registro[]> {
+    let pagina: Registro[] = [];
+    let caracteres = 0;
+    let examinados = 0;
+    for (const [key, versao] of this.#tabela) {
+      if (++examinados % EXAMINADOS_POR_VOLTA === 0) await proximaVolta();
+      if (versao.timestamp <= timestamp) continue;
+      pagina.push({ key, ...versao });
+      caracteres += key.length + versao.value.length;
+      if (pagina.length >= PAGINA_REGISTROS_MAX || caracteres >= LOTE_MAX) {
+        yield pagina;
+        pagina = [];
+        caracteres = 0;
+      }
+    }
+    if (pagina.length > 0) yield pagina;
+  }
+
+  // --- O grupo, visto do seguidor --------------------------------------------
+
+  /** Apresenta-se ao líder, e de novo sempre que o perde. */
+  async #seguir(): Promise<void> {
+    const lider = this.#enderecoDoLider!;
+    let tentativa = 0;
+    let avisado = false;
+    while (!this.#parada.signal.aborted) {
+      const { promise: perda, resolve } = Promise.withResolvers<void>();
+      this.#aoPerderLider = () => {
+        this.#integrado = false;
+        resolve();
+      };
+      try {
+        if (!this.#elo || this.#elo.perdido) {
+          this.#elo = await discar(lider, APRESENTAR_MS, { aoPerder: () => this.#aoPerderLider() });
+        }
+        const pedido = { tipo: "JOIN", endereco: this.endereco, token: this.#token } as const;
+        const resposta = await this.#elo.pedir(pedido);
+        if (resposta.tipo === "ERRO") throw new Error(resposta.erro);
+        if (this.#lider && !this.#elo.perdido) {
+          if (avisado) this.#opcoes.avisar(`Aviso: em dia com o líder ${textoDoEndereco(lider)}`);
+          avisado = false;
+          tentativa = 0;
+          this.#integrado = true;
+          this.#escoarFila();
+          await perda;
+        }
+      } catch (erro) {
+        avisado ||= tentativa === TENTATIVAS_CALADAS;
+        if (tentativa === TENTATIVAS_CALADAS && !this.#parada.signal.aborted) {
+          this.#opcoes.avisar(`Aviso: sem o líder, tentando de novo: ${textoDoErro(erro)}`);
+        }
+      }
+      await this.#esperar(esperaDaTentativa(tentativa++, VOLTAR_MS.primeira, VOLTAR_MS.maior));
+    }
+  }
+
+  /** Quem mostra o token deste processo é o seu líder; um novo substitui o anterior. */
+  #tratarLeader(conexao: Conexao, { id, token }: CorpoDe<"LEADER">): void {
+    if (this.lidero || token !== this.#token) {
+      return this.#recusar(conexao, id, "LEADER recusado: o token não é o deste servidor");
+    }
+    const anterior = this.#lider;
+    this.#lider = conexao;
+    conexao.papel = "lider";
+    if (anterior && anterior !== conexao) this.#fechar(anterior);
+    // O que o líder anterior mandou entra já: este tem de saber de tudo o que há.
+    for (const [temporizador, inserir] of this.#atrasadas) {
+      clearTimeout(temporizador);
+      inserir();
+    }
+    this.#atrasadas.clear();
+    const [timestamp, reserva] = [this.#timestamp, this.#reserva];
+    this.#enviar(conexao, { tipo: "LEADER_OK", id, timestamp, reserva });
+  }
+
+  /** O líder recomeçou e busca, página a página, o que este tem depois de um timestamp. */
+  async #tratarFetch(conexao: Conexao, { id, timestamp }: CorpoDe<"FETCH">): Promise<void> {
+    conexao.paginas ??= this.#paginasDepoisDe(timestamp);
+    const { value: registros = [] } = await conexao.paginas.next() as { value?: Registro[] };
+    for (const registro of registros) this.#enviar(conexao, { tipo: "ENTRY", ...registro });
+    this.#enviar(conexao, {
+      tipo: "FETCH_OK",
+      id,
+      timestamp: registros.at(-1)?.timestamp ?? timestamp,
+    });
+  }
+
+  /** O líder diz que este está em dia até um timestamp, e que reserva vai usar. */
+  #tratarSync(conexao: Conexao, { id, timestamp, reserva }: CorpoDe<"SYNC">): void {
+    this.#timestamp = Math.max(this.#timestamp, timestamp);
+    this.#reserva = Math.max(this.#reserva, reserva);
+    this.#enviar(conexao, { tipo: "SYNC_OK", id, timestamp });
+  }
+
+  // --- A ponte com o Replicador ----------------------------------------------
+
+  #iniciarReplicador(): void {
+    this.#replicador = new Worker(new URL("./servidor.ts", import.meta.url), {
+      type: "module",
+      name: String(this.#opcoes.replicas),
+    });
+    this.#replicador.onmessage = ({ data }: MessageEvent<DoReplicador>) => this.#aoReplicador(data);
+  }
+
+  #mandar(mensagem: AoReplicador): void {
+    this.#replicador?.postMessage(mensagem);
+  }
+
+  #ordenar<O extends Ordem>(ordem: O, pedido: PedidoDa<O>): Promise<ResultadoDa<O>> {
+    if (this.#parada.signal.aborted) return Promise.reject(new Error("servidor parado"));
+    const n = ++this.#ultimaOrdem;
+    const espera = Promise.withResolvers<ResultadoDa<Ordem>>();
+    this.#ordens.set(n, espera);
+    this.#mandar({ tipo: "ordem", n, ordem, pedido });
+    return espera.promise as Promise<ResultadoDa<O>>;
+  }
+
+  // --- A outra thread: replicação --------------------------------------------
+
+  /**
+   * A thread do líder que fala com os seguidores: enquanto ela replica e espera
+   * REPLICATION_OK, a principal continua a atender (seção 5b). Roda num Worker,
+   * com outra cópia deste módulo: só mensagens passam de uma para a outra.
+   */
+  static readonly Replicador = class Replicador {
+    /** Quantos seguidores têm de confirmar. */
+    readonly #replicas = Number(self.name);
+    readonly #sessoes = new Map<number, Sessao>();
+    #ultimaSessao = 0;
+    /** O último timestamp que todos confirmaram. */
+    #confirmado = 0;
+
+    /** Começa a atender a thread principal. */
+    static executar(): void {
+      const replicador = new Replicador();
+      PRINCIPAL.onmessage = ({ data }) => replicador.#receber(data);
+      setInterval(() => replicador.#pulsar(), PULSO_MS);
+    }
+
+    #enviar(mensagem: DoReplicador): void {
+      PRINCIPAL.postMessage(mensagem);
+    }
+
+    #receber(mensagem: AoReplicador): void {
+      if (mensagem.tipo === "ordem") {
+        const { n, ordem, pedido } = mensagem;
+        this.#cumprir(ordem, pedido).then(
+          (resultado) => this.#enviar({ tipo: "feito", n, resultado }),
+          (erro) => this.#enviar({ tipo: "falhou", n, motivo: textoDoErro(erro) }),
+        );
+        return;
+      }
+      const emDia = [...this.#sessoes.values()].filter((sessao) => sessao.emDia);
+      if (mensagem.tipo === "reservar") {
+        const { timestamp, reserva } = mensagem;
+        for (const { elo } of emDia) elo.enviar({ tipo: "SYNC", timestamp, reserva });
+        return;
+      }
+      for (const registro of mensagem.registros) {
+        for (const { elo } of emDia) elo.enviar({ tipo: "REPLICATION", ...registro });
+      }
+    }
+
+    #cumprir(ordem: Ordem, pedido: PedidoDa<Ordem>): Promise<ResultadoDa<Ordem>> {
+      switch (ordem) {
+        case "juntar":
+          return this.#juntar(pedido as PedidoDa<"juntar">);
+        case "buscar":
+          return this.#buscar(pedido as PedidoDa<"buscar">);
+        case "levar":
+          return this.#levar(pedido as PedidoDa<"levar">);
+        case "acertar":
+          return this.#acertar(pedido as PedidoDa<"acertar">);
+        case "soltar":
+          return this.#soltar(pedido as PedidoDa<"soltar">);
+      }
+    }
+
+    async #juntar({ endereco, token }: PedidoDa<"juntar">): Promise<ResultadoDa<"juntar">> {
+      const numero = ++this.#ultimaSessao;
+      const elo = await discar(endereco, APRESENTAR_MS, {
+        aoPerder: (motivo) => this.#perder(numero, motivo),
+        aoReceber: (corpo) => this.#receberDoSeguidor(numero, corpo),
+      });
+      const resposta = await elo.pedir({ tipo: "LEADER", token }, APRESENTAR_MS);
+      if (resposta.tipo !== "LEADER_OK") {
+        const motivo = resposta.tipo === "ERRO" ? resposta.erro : `veio ${resposta.tipo}`;
+        elo.fechar(motivo);
+        throw new Error(`${elo.endereco}: ${motivo}`);
+      }
+      // Só agora, provado que é ele, o novo toma o lugar do anterior no mesmo endereço.
+      for (const anterior of this.#sessoes.values()) {
+        if (anterior.elo.endereco === elo.endereco) anterior.elo.fechar("Substituído");
+      }
+      const { timestamp, reserva } = resposta;
+      const sessao: Sessao = {
+        elo,
+        emDia: false,
+        confirmado: timestamp,
+        pagina: [],
+        levados: [],
+        aoConfirmar: undefined,
+        vistos: { lidos: 0, mudos: 0 },
+      };
+      this.#sessoes.set(numero, sessao);
+      return { sessao: numero, timestamp, reserva };
+    }
+
+    async #buscar({ sessao, timestamp }: PedidoDa<"buscar">): Promise<ResultadoDa<"buscar">> {
+      const { elo, pagina } = this.#sessao(sessao);
+      await elo.pedir({ tipo: "FETCH", timestamp });
+      // As ENTRYs da página vieram antes do FETCH_OK, pela mesma conexão.
+      return pagina.splice(0);
+    }
+
+    async #levar({ sessao: numero, registros }: PedidoDa<"levar">): Promise<void> {
+      const sessao = this.#sessao(numero);
+      for (const registro of registros) sessao.elo.enviar({ tipo: "ENTRY", ...registro });
+      sessao.levados.push(registros.at(-1)!.timestamp);
+      while (sessao.levados.length >= PAGINAS_EM_CURSO_MAX) {
+        await new Promise<void>((resolver) => sessao.aoConfirmar = resolver);
+        this.#sessao(numero);
+      }
+    }
+
+    async #acertar({ sessao: numero, ...acerto }: PedidoDa<"acertar">): Promise<void> {
+      const sessao = this.#sessao(numero);
+      await sessao.elo.pedir({ tipo: "SYNC", ...acerto });
+      sessao.emDia = true;
+      sessao.confirmado = acerto.timestamp;
+      this.#contar();
+    }
+
+    #soltar({ sessao, motivo }: PedidoDa<"soltar">): Promise<void> {
+      this.#sessoes.get(sessao)?.elo.fechar(motivo);
+      return Promise.resolve();
+    }
+
+    #sessao(numero: number): Sessao {
+      const sessao = this.#sessoes.get(numero);
+      if (!sessao) throw new Error("servidor perdido");
+      return sessao;
+    }
+
+    /** O que o seguidor manda sem id: páginas buscadas e confirmações. */
+    #receberDoSeguidor(numero: number, corpo: Corpo): void {
+      const sessao = this.#sessoes.get(numero);
+      if (!sessao) return;
+      if (corpo.tipo === "ENTRY") {
+        const { key, value, timestamp } = corpo;
+        sessao.pagina.push({ key, value, timestamp });
+      } else if (corpo.tipo === "REPLICATION_OK") {
+        sessao.confirmado = corpo.timestamp;
+        while (sessao.levados[0]! <= corpo.timestamp) sessao.levados.shift();
+        sessao.aoConfirmar?.();
+        this.#contar();
+      }
+    }
+
+    /** Seção 5e. REPLICATION_OK de todos: a thread principal pode responder PUT_OK. */
+    #contar(): void {
+      const emDia = [...this.#sessoes.values()].filter((sessao) => sessao.emDia);
+      const todos = confirmadoPorTodos(this.#replicas, emDia.map(({ confirmado }) => confirmado));
+      if (todos <= this.#confirmado) return;
+      this.#confirmado = todos;
+      this.#enviar({ tipo: "confirmado", timestamp: todos });
+    }
+
+    #perder(numero: number, motivo: string): void {
+      const sessao = this.#sessoes.get(numero);
+      if (!sessao) return;
+      this.#sessoes.delete(numero);
+      sessao.aoConfirmar?.();
+      this.#enviar({ tipo: "perdido", sessao: numero, motivo });
+    }
+
+    /** Dá sinal de vida a cada seguidor, e solta os que emudeceram. */
+    #pulsar(): void {
+      for (const { elo, vistos } of this.#sessoes.values()) {
+        vistos.mudos = elo.lidos === vistos.lidos ? vistos.mudos + 1 : 0;
+        vistos.lidos = elo.lidos;
+        if (vistos.mudos > PULSOS_MUDOS_MAX) elo.fechar(`Servidor ${elo.endereco} não responde`);
+        else elo.enviar({ tipo: "PULSE" });
+      }
+    }
+  };
+
+  // --- O programa (seção 5a) -------------------------------------------------
+
+  /**
+   * O programa: opções, as perguntas que faltarem (seção 5a), e atender até ser
+   * interrompido. Devolve o código de saída se não pôde começar: 1, falha; 2, uso
+   * errado.
+   */
+  static async main(args: readonly string[]): Promise<number> {
+    const tela = abrirTela();
+    try {
+      const opcoes = lerLinhaDeComando(args);
+      if (typeof opcoes === "string") {
+        tela.linha(opcoes);
+        return 0;
+      }
+      const { ip, porta, lider, silencioso, ...resto } = opcoes;
+      const enderecos = ip && porta && lider
+        ? { ip, porta, lider }
+        : await perguntarEnderecos(opcoes, tela);
+      if (!enderecos) {
+        tela.erro("ERRO: a entrada acabou antes da última resposta");
+        return 1;
+      }
+      const servidor = await Servidor.iniciar({
+        ...resto,
+        ...enderecos,
+        imprimir: silencioso ? undefined : tela.linha,
+        avisar: tela.erro,
+      });
+      await new Promise((resolver) => servidor.#parada.signal.addEventListener("abort", resolver));
+      return 0;
+    } catch (erro) {
+      tela.erro(`ERRO: ${textoDoErro(erro)}`);
+      return erro instanceof TypeError ? 2 : 1;
+    } finally {
+      await tela.esvaziar();
+    }
+  }
+}
+
+/** O que o Worker vê da thread principal: o seu próprio escopo global. */
+const PRINCIPAL = globalThis as unknown as {
+  onmessage: (evento: MessageEvent<AoReplicador>) => void;
+  postMessage(mensagem: DoReplicador): void;
+};
+
+/** O que o Replicador sabe de um seguidor. */
+interface Sessao {
+  readonly elo: Elo;
+  /** Se recebe REPLICATION e conta para as confirmações. */
+  emDia: boolean;
+  /** Até que timestamp confirmou. */
+  confirmado: number;
+  /** ENTRYs recebidas da página que se busca. */
+  readonly pagina: Registro[];
+  /** O último timestamp de cada página levada e ainda não confirmada. */
+  readonly levados: number[];
+  /** Quem espera a próxima confirmação. */
+  aoConfirmar: (() => void) | undefined;
+  /** O que se viu no último pulso, e há quantos pulsos não muda. */
+  readonly vistos: { lidos: number; mudos: number };
+}
+
+// === Linha de comando e teclado ==============================================
+
+const AJUDA = `Uso: servidor [opções]    sem os endereços, pergunta por eles
+
+  --ip=IP             IP deste servidor (${PADRAO.ip})
+  --porta=PORTA       porta deste servidor (${PADRAO.porta})
+  --lider=IP:PORTA    endereço do líder; se é o próprio, este é o líder
+  --replicas=N        por quantos outros o líder espera (${PADRAO.replicas}); 0, um servidor só
+  --atraso=MS         espera antes de aplicar cada REPLICATION (${PADRAO.atraso}): mostra
+                      TRY_OTHER_SERVER_OR_LATER
+  --prazo=MS          maior espera pela confirmação de um PUT (${PADRAO.prazo})
+  --silencioso        não mostra as linhas dos pedidos
+  --ajuda, --help, -h         este texto
+  --versao, --version         a versão`;
+
+type OpcoesDaLinha = Omit<OpcoesDoServidor, "lider" | "imprimir" | "avisar"> & {
+  lider?: Endereco;
+  silencioso: boolean;
+};
+
+/** Lê as opções; um texto, se é só para mostrá-lo. @throws {TypeError} se alguma não serve. */
+function lerLinhaDeComando(args: readonly string[]): OpcoesDaLinha | string {
+  const textos = ["ip", "porta", "lider", "replicas", "atraso", "prazo"];
+  const lidos = lerArgumentos(args, { textos, sinais: ["silencioso"] });
+  if (lidos.opcoes.ajuda) return AJUDA;
+  if (lidos.opcoes.versao) return `servidor ${VERSAO}`;
+  if (lidos.livres.length > 0) {
+    throw new TypeError(`Argumento inesperado: "${visivel(lidos.livres[0]!)}"; veja --ajuda`);
+  }
+  const opcoes = {
+    ip: lerOpcao(lidos, "ip", lerIp),
+    porta: lerOpcao(lidos, "porta", lerPorta),
+    lider: lerOpcao(lidos, "lider", lerEndereco),
+    replicas: lerOpcao(lidos, "replicas", inteiroEntre(0, REPLICAS_MAX)),
+    atraso: lerOpcao(lidos, "atraso", inteiroEntre(0, ESPERA_MS_MAX)),
+    prazo: lerOpcao(lidos, "prazo", inteiroEntre(1, ESPERA_MS_MAX)),
+    silencioso: lidos.opcoes.silencioso !== undefined,
+  };
+  const dadas = Object.entries(opcoes).filter(([, valor]) => valor !== undefined);
+  return Object.fromEntries(dadas) as OpcoesDaLinha;
+}
+
+/** Seção 5a. Captura do teclado o que as opções não disseram; `undefined` se a entrada acaba. */
+async function perguntarEnderecos(
+  opcoes: OpcoesDaLinha,
+  tela: Tela,
+): Promise<{ ip: string; porta: number; lider: Endereco } | undefined> {
+  const teclado = await abrirTeclado(tela);
+  try {
+    const perguntar = <T>(texto: string, padrao: string | number, ler: (texto: string) => T) =>
+      perguntarAte(teclado, tela, texto, String(padrao), ler);
+    const ip = opcoes.ip ?? await perguntar("IP deste servidor", PADRAO.ip, lerIp);
+    if (ip === undefined) return;
+    const porta = opcoes.porta ?? await perguntar("Porta deste servidor", PADRAO.porta, lerPorta);
+    if (porta === undefined) return;
+    if (opcoes.lider) return { ip, porta, lider: opcoes.lider };
+    const ipDoLider = await perguntar("IP do líder", PADRAO.ip, lerIp);
+    if (ipDoLider === undefined) return;
+    const portaDoLider = await perguntar("Porta do líder", PADRAO.porta, lerPorta);
+    if (portaDoLider === undefined) return;
+    return { ip, porta, lider: { ip: ipDoLider, porta: portaDoLider } };
+  } finally {
+    teclado.fechar();
+  }
+}
+
+// `import.meta.main` também é verdadeiro no Worker, de que este é o módulo principal.
+if (import.meta.main) {
+  if ("DedicatedWorkerGlobalScope" in globalThis) Servidor.Replicador.executar();
+  else Deno.exit(await Servidor.main(Deno.args));
+}

@@ -1,0 +1,364 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import {
+  argumentosDoServidor,
+  ate,
+  atendendo,
+  Fio,
+  iniciarTresProgramas,
+  portasLivres,
+  Programa,
+} from "./apoio.ts";
+import { VERSAO } from "../mensagem.ts";
+
+/** Um servidor só, num processo de verdade. */
+async function iniciarUmPrograma(args: string[] = []) {
+  const [porta] = portasLivres(1);
+  const servidor = new Programa(
+    "servidor",
+    argumentosDoServidor(porta!, porta!, ["--replicas=0", ...args]),
+  );
+  await atendendo(`127.0.0.1:${porta}`);
+  return { servidor, endereco: `127.0.0.1:${porta}`, porta: porta! };
+}
+
+/** Roda o cliente até o fim. */
+async function rodar(
+  nome: "servidor" | "cliente",
+  args: string[],
+  entrada = "",
+): Promise<{ codigo: number; saida: string; erros: string }> {
+  await using programa = new Programa(nome, args);
+  await programa.digitar(entrada);
+  await programa.acabarEntrada();
+  const codigo = await programa.codigo();
+  return { codigo, saida: programa.saida, erros: programa.erros };
+}
+
+const linhasDe = (texto: string) => texto.split("\n").slice(0, -1);
+
+// --- Servidor ----------------------------------------------------------------
+
+Deno.test("servidor pergunta IP, porta e líder, e as respostas valem (LF e CRLF)", async () => {
+  for (const fim of ["\n", "\r\n"]) {
+    const [porta] = portasLivres(1);
+    await using servidor = new Programa("servidor", ["--replicas=0"]);
+    await servidor.digitar(["127.0.0.1", porta, "", porta].join(fim) + fim);
+    await atendendo(`127.0.0.1:${porta}`);
+    await using fio = await Fio.abrir(`127.0.0.1:${porta}`);
+    assertEquals((await fio.pedir({ tipo: "PUT", id: 1, key: "é", value: "ü" })).tipo, "PUT_OK");
+    await servidor.linha(`Enviando PUT_OK ao Cliente ${fio.endereco} da key:é ts:1`);
+    assertEquals(linhasDe(servidor.saida), [
+      "IP deste servidor [127.0.0.1]:",
+      "Porta deste servidor [10097]:",
+      "IP do líder [127.0.0.1]:",
+      "Porta do líder [10097]:",
+      `Cliente ${fio.endereco} PUT key:é value:ü`,
+      `Enviando PUT_OK ao Cliente ${fio.endereco} da key:é ts:1`,
+    ]);
+    assertEquals(servidor.erros, "");
+  }
+});
+
+Deno.test("servidor diz o que há de errado numa resposta e pergunta de novo", async () => {
+  const [porta] = portasLivres(1);
+  await using servidor = new Programa("servidor", ["--replicas=0"]);
+  const respostas = ["300.1.1.1", "", "0", "abc", porta, "nenhum", "127.0.0.1", "99999", porta];
+  await servidor.digitar(respostas.join("\n") + "\n");
+  await atendendo(`127.0.0.1:${porta}`);
+  assertEquals(linhasDe(servidor.erros), [
+    'ERRO: IP inválido: "300.1.1.1"; exemplo: 127.0.0.1',
+    'ERRO: Porta inválida: "0"; deve ser um número de 1 a 65535',
+    'ERRO: Porta inválida: "abc"; deve ser um número de 1 a 65535',
+    'ERRO: IP inválido: "nenhum"; exemplo: 127.0.0.1',
+    'ERRO: Porta inválida: "99999"; deve ser um número de 1 a 65535',
+  ]);
+  assertEquals(linhasDe(servidor.saida).filter((linha) => linha.startsWith("Porta")).length, 5);
+});
+
+Deno.test("servidor cuja entrada acaba antes da última resposta: uma linha em stderr, saída 1", async () => {
+  for (const respostas of ["", "\n", "\n\n", "\n\n\n", "127.0.0.1\n10097"]) {
+    const { codigo, erros } = await rodar("servidor", [], respostas);
+    assertEquals(codigo, 1);
+    assertEquals(erros, "ERRO: a entrada acabou antes da última resposta\n");
+  }
+});
+
+Deno.test("servidor com a porta ocupada: uma linha clara em stderr, saída 1", async () => {
+  const { servidor, porta, endereco } = await iniciarUmPrograma();
+  await using _servidor = servidor;
+  const { codigo, saida, erros } = await rodar("servidor", argumentosDoServidor(porta, porta));
+  assertEquals([codigo, saida], [1, ""]);
+  assertEquals(erros, `ERRO: Não é possível atender em ${endereco}: endereço já em uso\n`);
+});
+
+Deno.test("servidor recusa opções erradas: uma linha que diz qual, saída 2", async () => {
+  const errados = [
+    "--porta=0",
+    "--porta=abc",
+    "--porta",
+    "--ip=casa",
+    "--lider=127.0.0.1",
+    "--lider=127.0.0.1:0",
+    "--replicas=-1",
+    "--replicas=dois",
+    "--atraso=1.5",
+    "--prazo=0",
+    "--prazo=99999999999",
+    "--silencioso=talvez",
+    "--portas=1",
+    "-x",
+    "sobrando",
+  ];
+  for (const errado of errados) {
+    const { codigo, saida, erros } = await rodar("servidor", [errado]);
+    assertEquals([codigo, saida], [2, ""], errado);
+    assertEquals(linhasDe(erros).length, 1, erros);
+    assert(erros.includes(errado.split("=")[0]!), erros);
+  }
+});
+
+Deno.test("servidor e cliente dizem a versão, e a ajuda cabe numa tela", async () => {
+  for (const nome of ["servidor", "cliente"] as const) {
+    for (const opcao of ["--versao", "--version"]) {
+      assertEquals((await rodar(nome, [opcao])).saida, `${nome} ${VERSAO}\n`);
+    }
+    for (const opcao of ["--ajuda", "--help", "-h"]) {
+      const { codigo, saida, erros } = await rodar(nome, [opcao]);
+      assertEquals([codigo, erros], [0, ""]);
+      assert(linhasDe(saida).length <= 24);
+      assert(linhasDe(saida).every((linha) => linha.length <= 80), saida);
+    }
+  }
+});
+
+Deno.test("servidor --silencioso atende sem mostrar os pedidos", async () => {
+  const { servidor, endereco } = await iniciarUmPrograma(["--silencioso"]);
+  await using _servidor = servidor;
+  await using fio = await Fio.abrir(endereco);
+  await fio.pedir({ tipo: "PUT", id: 1, key: "k", value: "v" });
+  await fio.pedir({ tipo: "GET", id: 2, key: "k" });
+  assertEquals([servidor.saida, servidor.erros], ["", ""]);
+});
+
+// --- Cliente -----------------------------------------------------------------
+
+Deno.test("cliente: uma sessão inteira no teclado, por pipe, com LF e CRLF", async () => {
+  const { servidor, endereco, porta } = await iniciarUmPrograma();
+  await using _servidor = servidor;
+  for (const [n, fim] of ["\n", "\r\n"].entries()) {
+    const init = ["", porta, "127.0.0.1", porta, "localhost", porta];
+    const entrada = [
+      "init",
+      ...init,
+      "PUT",
+      `k${n}`,
+      'olá "você" 😀',
+      "3",
+      `k${n}`,
+      " Get ",
+      "nada",
+    ];
+    const { codigo, saida, erros } = await rodar("cliente", [], entrada.join(fim) + fim);
+    assertEquals([codigo, erros], [0, ""]);
+    const linhas = linhasDe(saida);
+    assertEquals(linhas.slice(0, 8), [
+      "Menu: 1) INIT  2) PUT  3) GET",
+      "Opção:",
+      "IP do servidor 1 [127.0.0.1]:",
+      "Porta do servidor 1 [10097]:",
+      "IP do servidor 2 [127.0.0.1]:",
+      "Porta do servidor 2 [10098]:",
+      "IP do servidor 3 [127.0.0.1]:",
+      "Porta do servidor 3 [10099]:",
+    ]);
+    const ts = n + 1;
+    assertEquals(linhas.filter((linha) => /^(PUT_OK|GET) /.test(linha)), [
+      `PUT_OK key: k${n} value olá "você" 😀 timestamp ${ts} realizada no servidor ${endereco}`,
+      `GET key: k${n} value: olá "você" 😀 obtido do servidor ${endereco}, meu timestamp ${ts} e do servidor ${ts}`,
+      `GET key: nada value: NULL obtido do servidor ${endereco}, meu timestamp 0 e do servidor 0`,
+    ]);
+    // O resultado aparece antes de o menu voltar.
+    const put = linhas.findIndex((linha) => linha.startsWith("PUT_OK"));
+    assertEquals(linhas.slice(put - 2, put + 2).map((linha) => linha.split(" ")[0]), [
+      "key:",
+      "value:",
+      "PUT_OK",
+      "Menu:",
+    ]);
+  }
+});
+
+Deno.test("cliente: o que falha é uma linha ERRO: em stderr, e o menu volta", async () => {
+  const portas = portasLivres(3);
+  const init = ["abc", "", portas[0], "", "70000", portas[1], "", portas[2]];
+  const entrada = ["put", "get", "sair", "", ...["1", ...init], "2", "", "3", "", "2", "k", "v"];
+  const { codigo, saida, erros } = await rodar("cliente", [], entrada.join("\n") + "\n");
+  assertEquals(codigo, 0);
+  const linhas = linhasDe(erros);
+  assertEquals(linhas.slice(0, 8), [
+    "ERRO: faça INIT antes de PUT",
+    "ERRO: faça INIT antes de GET",
+    'ERRO: opção inválida: "sair"; escolha INIT, PUT ou GET',
+    'ERRO: opção inválida: ""; escolha INIT, PUT ou GET',
+    'ERRO: IP inválido: "abc"; exemplo: 127.0.0.1',
+    'ERRO: Porta inválida: "70000"; deve ser um número de 1 a 65535',
+    "ERRO: key não pode ser vazia",
+    "ERRO: key não pode ser vazia",
+  ]);
+  assertMatch(
+    linhas[8]!,
+    /^ERRO: Nenhum servidor pôde ser alcançado: 127.0.0.1:\d+: conexão recusada$/,
+  );
+  assertEquals(linhas.length, 9);
+  assertEquals(linhasDe(saida).filter((linha) => linha.startsWith("Menu")).length, 9);
+});
+
+Deno.test("cliente sai com 0 onde quer que a entrada acabe", async () => {
+  const { servidor, porta } = await iniciarUmPrograma();
+  await using _servidor = servidor;
+  const completa = ["INIT", "", porta, "", porta, "", porta, "PUT", "k", "v", "GET", "k"];
+  for (let n = 0; n <= completa.length; n += 2) {
+    const { codigo, erros } = await rodar("cliente", [], completa.slice(0, n).join("\n"));
+    assertEquals([codigo, erros], [0, ""], `acabou depois de ${n} respostas`);
+  }
+});
+
+Deno.test("cliente put e get: a linha do enunciado, ou a resposta em JSON, e o código", async () => {
+  const { servidor, endereco } = await iniciarUmPrograma();
+  await using _servidor = servidor;
+  const servidores = `--servidores=${endereco},${endereco},${endereco}`;
+  const casos: [string[], number, string][] = [
+    [
+      ["put", "k", "a\nb"],
+      0,
+      `PUT_OK key: k value a\\nb timestamp 1 realizada no servidor ${endereco}`,
+    ],
+    [
+      ["get", "k"],
+      0,
+      `GET key: k value: a\\nb obtido do servidor ${endereco}, meu timestamp 0 e do servidor 1`,
+    ],
+    [["--json", "put", "007", "1e3"], 0, '{"tipo":"PUT_OK","id":1,"key":"007","timestamp":2}'],
+    [
+      ["get", "007", "--json"],
+      0,
+      '{"tipo":"GET_OK","id":1,"key":"007","value":"1e3","timestamp":2}',
+    ],
+    [
+      ["get", "nada", "--json"],
+      0,
+      '{"tipo":"GET_OK","id":1,"key":"nada","value":null,"timestamp":0}',
+    ],
+    [
+      ["put", "--", "-k", "--v"],
+      0,
+      `PUT_OK key: -k value --v timestamp 3 realizada no servidor ${endereco}`,
+    ],
+  ];
+  for (const [args, codigo, saida] of casos) {
+    assertEquals(await rodar("cliente", [servidores, ...args]), {
+      codigo,
+      saida: saida + "\n",
+      erros: "",
+    });
+  }
+});
+
+Deno.test("cliente put e get: 1 se falha, 2 se o uso é errado, e uma linha que diz por quê", async () => {
+  const [porta] = portasLivres(1);
+  const servidores = `--servidores=127.0.0.1:${porta}`;
+  const casos: [string[], number, RegExp][] = [
+    [[servidores, "get", "k"], 1, /^ERRO: Nenhum servidor/],
+    [[servidores, "put", "", "v"], 1, /^ERRO: .*key não pode ser vazia/],
+    [[servidores, "put", "k"], 2, /^ERRO: Uso: put KEY VALUE/],
+    [[servidores, "get"], 2, /^ERRO: Uso: get KEY/],
+    [[servidores, "get", "a", "b"], 2, /^ERRO: Uso: get KEY/],
+    [[servidores, "del", "a"], 2, /^ERRO: Comando desconhecido: "del"/],
+    [[servidores, "put", "saldo", "-5"], 2, /^ERRO: Opção desconhecida: "-5".*"--"$/],
+    [[servidores, "--json"], 2, /^ERRO: --json/],
+    [["--servidores=1.2.3.4", "get", "k"], 2, /^ERRO: --servidores: Endereço inválido: "1.2.3.4"/],
+    [["--servidores", "get", "k"], 2, /^ERRO: --servidores/],
+    [[servidores, "--prazo=nunca", "get", "k"], 2, /^ERRO: --prazo/],
+  ];
+  for (const [args, codigo, erro] of casos) {
+    const resultado = await rodar("cliente", args);
+    assertEquals([resultado.codigo, resultado.saida], [codigo, ""], args.join(" "));
+    assertEquals(linhasDe(resultado.erros).length, 1, resultado.erros);
+    assertMatch(linhasDe(resultado.erros)[0]!, erro);
+  }
+});
+
+Deno.test("cliente --servidores sem comando: o menu, com INIT já feito", async () => {
+  const { servidor, endereco } = await iniciarUmPrograma();
+  await using _servidor = servidor;
+  const args = [`--servidores=${endereco},${endereco},${endereco}`];
+  const { saida } = await rodar("cliente", args, "2\nk\nv\n");
+  assert(saida.includes(`\nPUT_OK key: k value v timestamp 1 realizada no servidor ${endereco}\n`));
+});
+
+// --- Os cinco consoles (seção 7) ---------------------------------------------
+
+Deno.test("cinco consoles: PUT por um, GET por outro, e TRY_OTHER_SERVER_OR_LATER de propósito", async () => {
+  await using grupo = await iniciarTresProgramas({ 2: ["--atraso=2500"] });
+  const servidores = `--servidores=${grupo.enderecos.join()}`;
+  await using x = new Programa("cliente", [servidores]);
+  await using y = new Programa("cliente", [servidores]);
+  await x.digitar("PUT\nk\nv1\n");
+  await x.linha(/^PUT_OK key: k value v1 timestamp 1 realizada no servidor 127.0.0.1:\d+$/);
+  await y.digitar("GET\nk\n");
+  await y.linha(
+    /^GET key: k value: v1 obtido do servidor 127.0.0.1:\d+, meu timestamp 0 e do servidor 1$/,
+  );
+  await x.digitar("PUT\nk\nv2\n");
+  await grupo.programas[2]!.linha("REPLICATION key:k value:v2 ts:2");
+  // Y vê v2 em quem já o tem, e então o servidor lento lhe pede que tente outro.
+  const pergunta = async (visto: string) => {
+    const antes = y.saida.length;
+    await y.digitar("GET\nk\n");
+    await ate(() => y.saida.slice(antes).endsWith("Opção:\n"), "o menu voltar");
+    return y.saida.slice(antes).includes(`\nGET key: k value: ${visto} obtido`);
+  };
+  await ate(() => pergunta("v2"), "Y ver v2");
+  await ate(() => pergunta("TRY_OTHER_SERVER_OR_LATER"), "o servidor lento recusar");
+  await x.linha(/^PUT_OK key: k value v2 timestamp 2 realizada/);
+  await grupo.programas[0]!.linha(/^Enviando PUT_OK ao Cliente 127.0.0.1:\d+ da key:k ts:2$/);
+  for (const programa of grupo.programas) assertEquals(programa.erros, "");
+});
+
+Deno.test("três processos, 50 clientes × 100 PUTs em poucas keys: tudo igual e em ordem", async () => {
+  const { Cliente } = await import("../cliente.ts");
+  await using grupo = await iniciarTresProgramas({});
+  const clientes = Array.from({ length: 50 }, () => new Cliente(grupo.enderecos));
+  const timestamps: number[] = [];
+  const ultimos = new Map<string, { timestamp: number; value: string }>();
+  await Promise.all(clientes.map(async (cliente, c) => {
+    const vistos = new Map<string, number>();
+    for (let n = 0; n < 100; n++) {
+      const key = `k${(c + n) % 7}`;
+      const value = `cliente ${c}, PUT ${n}`;
+      const { timestamp } = await cliente.put(key, value);
+      assert(timestamp > (vistos.get(key) ?? 0), "o PUT de um cliente voltou no tempo");
+      timestamps.push(timestamp);
+      if (timestamp > (ultimos.get(key)?.timestamp ?? 0)) ultimos.set(key, { timestamp, value });
+      const lida = `k${n % 7}`;
+      const resposta = await cliente.get(lida);
+      vistos.set(key, Math.max(vistos.get(key) ?? 0, timestamp));
+      assertEquals(resposta.tipo, "GET_OK");
+      assert(resposta.timestamp >= (vistos.get(lida) ?? 0), "um GET voltou no tempo");
+      vistos.set(lida, resposta.timestamp);
+    }
+  }));
+  await Promise.all(clientes.map((cliente) => cliente.fechar()));
+  assertEquals(timestamps.sort((a, b) => a - b), Array.from({ length: 5000 }, (_, n) => n + 1));
+  for (const endereco of grupo.enderecos) {
+    await using fio = await Fio.abrir(endereco);
+    for (const [key, { timestamp, value }] of ultimos) {
+      const lido = await fio.pedir({ tipo: "GET", id: 1, key, timestamp });
+      assertEquals([lido.tipo, lido.value, lido.timestamp], ["GET_OK", value, timestamp]);
+    }
+  }
+  // Na console do líder, os PUTs confirmados saem na ordem dos timestamps.
+  const confirmados = linhasDe(grupo.programas[0]!.saida)
+    .map((linha) => /^Enviando PUT_OK .* ts:(\d+)$/.exec(linha)?.[1]).filter(Boolean).map(Number);
+  assertEquals(confirmados, timestamps);
+});
