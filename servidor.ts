@@ -4,10 +4,10 @@
  *
  * ```text
  *   clientes ──PUT, GET──▶ ┌─ thread principal ──────┐   ┌─ Worker (Replicador) ──┐
- *                          │ conexões, uma tarefa    │   │ só no líder: uma       │
- *   seguidor ──JOIN, ────▶ │   assíncrona cada       │   │ conexão com cada       │
- *      FORWARD             │ tabela de hash, GET     │──▶│ seguidor               │──REPLICATION──▶
- *                          │ líder: ordem dos PUTs   │◀──│                        │◀─REPLICATION_OK
+ *                          │ conexões, uma tarefa    │   │ no líder: uma conexão  │──REPLICATION──▶
+ *   seguidor ──JOIN, ────▶ │   assíncrona cada       │   │   com cada seguidor    │◀─REPLICATION_OK
+ *      FORWARD             │ tabela de hash, GET     │──▶│ com --dados: o disco   │──▶ SQLite
+ *                          │ líder: ordem dos PUTs   │◀──│                        │
  *                          └─────────────────────────┘   └────────────────────────┘
  *                                   registros em lotes ──▶   ◀── confirmado até ts
  * ```
@@ -26,6 +26,7 @@
  * @module
  */
 
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 import {
   abrirTeclado,
   abrirTela,
@@ -44,6 +45,7 @@ import {
 import {
   abrirEntrada,
   abrirSaida,
+  citar,
   type Corpo,
   type CorpoDe,
   type Endereco,
@@ -126,6 +128,15 @@ const APRESENTAR_MS = 2_000;
 /** Depois de um ERRO que fecha a conexão, o tempo para o outro lado o ler, em milissegundos. */
 const DESPEDIDA_MS = 1_000;
 
+/** Registros lidos do disco por vez, ao começar. */
+const LEITURA_REGISTROS_MAX = 5_000;
+
+/** Espera até tentar de novo gravar num disco que falhou (cheio, por exemplo), em milissegundos. */
+const DISCO_DE_NOVO_MS = 1_000;
+
+/** Intervalo mínimo entre as linhas que contam como vai a volta de um servidor, em milissegundos. */
+const RELATO_MS = 1_000;
+
 /** Espera depois de um erro ao aceitar conexões (descritores esgotados), em milissegundos. */
 const ACEITAR_DE_NOVO_MS = 100;
 
@@ -156,6 +167,8 @@ export interface OpcoesDoServidor {
   atraso?: number;
   /** Maior espera pela confirmação de um PUT, em milissegundos (5000). */
   prazo?: number;
+  /** Pasta onde guardar a tabela em disco (nenhuma: só na memória). */
+  dados?: string | undefined;
   /** Recebe cada linha das que o enunciado pede (nada). */
   imprimir?: ((linha: string) => void) | undefined;
   /** Recebe os avisos: o que um operador gostaria de saber (nada). */
@@ -186,8 +199,6 @@ interface Conexao {
   vistos: { lidos: number; blocos: number; escritos: number; mudos: number; parados: number };
   /** As páginas que o líder está buscando aqui. */
   paginas: AsyncGenerator<Registro[]> | undefined;
-  /** Até que timestamp confirmar ao líder na próxima volta. */
-  aConfirmar: number | undefined;
   fechada: boolean;
 }
 
@@ -219,6 +230,14 @@ interface Membro {
 
 /** O que a thread principal pede ao Replicador, e o que ele devolve. */
 interface Ordens {
+  /** Começar: por quantos seguidores esperar, e a pasta do disco. Devolve a reserva guardada. */
+  iniciar(pedido: { replicas: number; dados: string | undefined }): number;
+  /** Ler do disco a próxima página depois de um timestamp; vazia, acabou. */
+  ler(pedido: { timestamp: number }): Registro[];
+  /** Guardar a reserva em disco, depois de tudo o que já foi mandado. */
+  guardar(pedido: { reserva: number }): void;
+  /** Fechar o disco. */
+  fechar(pedido: Record<never, never>): void;
   /** Discar e mostrar o token: só então aquele endereço é um seguidor. */
   juntar(pedido: { endereco: Endereco; token: string }): Omit<Membro, "lido" | "emDia">;
   /** Buscar no seguidor a próxima página do que ele tem depois de um timestamp; vazia, acabou. */
@@ -237,14 +256,15 @@ type ResultadoDa<O extends Ordem> = ReturnType<Ordens[O]>;
 
 type AoReplicador =
   | { tipo: "ordem"; n: number; ordem: Ordem; pedido: PedidoDa<Ordem> }
-  | { tipo: "replicar"; registros: Registro[] }
+  | { tipo: "replicar"; registros: Registro[]; ate: number }
   | { tipo: "reservar"; timestamp: number; reserva: number };
 
 type DoReplicador =
   | { tipo: "feito"; n: number; resultado: ResultadoDa<Ordem> }
   | { tipo: "falhou"; n: number; motivo: string }
   | { tipo: "confirmado"; timestamp: number }
-  | { tipo: "perdido"; sessao: number; motivo: string };
+  | { tipo: "perdido"; sessao: number; motivo: string }
+  | { tipo: "disco"; motivo: string };
 
 /**
  * Até que timestamp todos confirmaram: o menor dos confirmados, ou zero se falta
@@ -264,6 +284,11 @@ export function confirmadoPorTodos(quantos: number, confirmados: readonly number
 /** Um servidor: líder se o endereço do líder é o seu, senão seguidor. */
 export class Servidor {
   readonly #opcoes: Required<Omit<OpcoesDoServidor, "lider" | "imprimir" | "porta" | "ip">>;
+  /** Cumprida quando este servidor parou de todo. */
+  readonly parado: Promise<void>;
+  #aoParar: () => void;
+  /** Se já não se aceitam pedidos novos. */
+  #encerrando = false;
   readonly #imprimir: ((linha: string) => void) | undefined;
   readonly #ouvinte: Deno.TcpListener;
   /** Onde este servidor atende. */
@@ -295,11 +320,18 @@ export class Servidor {
   /** Se há uma verificação de prazos marcada. */
   #relogio: ReturnType<typeof setTimeout> | undefined;
 
-  // No líder.
+  /** A outra thread: no líder, para replicar; com `dados`, para gravar. */
   #replicador: Worker | undefined;
   /** Ordens ao Replicador à espera do resultado. */
   readonly #ordens = new Map<number, PromiseWithResolvers<ResultadoDa<Ordem>>>();
   #ultimaOrdem = 0;
+  /** Registros que entraram na tabela nesta volta, e até que timestamp: seguem juntos. */
+  #aReplicar: Registro[] = [];
+  #ateReplicar = 0;
+  /** Por que o disco não grava; vazio, se grava. Enquanto não grava, não há PUTs. */
+  #discoFalho = "";
+
+  // No líder.
   /** Seguidores presentes, por endereço. */
   readonly #membros = new Map<string, Membro>();
   /** Endereços sendo discados: já ocupam lugar. */
@@ -311,8 +343,6 @@ export class Servidor {
   #aberto = false;
   /** Se os PUTs podem entrar: todos estão em dia. */
   #admissao = false;
-  /** Registros inseridos nesta volta, que o Replicador recebe juntos. */
-  #aReplicar: Registro[] = [];
 
   // No seguidor.
   /** Prova, a quem o mostra, que foi a este processo que o líder respondeu. */
@@ -333,7 +363,8 @@ export class Servidor {
   private constructor(opcoes: OpcoesDoServidor) {
     const { ip = PADRAO.ip, porta = PADRAO.porta, lider, imprimir, ...resto } = opcoes;
     const { replicas, atraso, prazo } = PADRAO;
-    this.#opcoes = { replicas, atraso, prazo, avisar: () => {}, ...resto };
+    this.#opcoes = { replicas, atraso, prazo, dados: undefined, avisar: () => {}, ...resto };
+    ({ promise: this.parado, resolve: this.#aoParar } = Promise.withResolvers<void>());
     this.#imprimir = imprimir;
     try {
       this.#ouvinte = Deno.listen({ hostname: ip, port: porta });
@@ -351,18 +382,22 @@ export class Servidor {
    * Seção 5a. Começa a atender no endereço pedido e, em segundo plano, a
    * procurar os outros: os servidores podem começar em qualquer ordem.
    *
-   * @throws {Error} se o endereço não pode ser usado (porta ocupada, IP alheio).
+   * @throws {Error} se o endereço não pode ser usado (porta ocupada, IP alheio), ou
+   * a pasta de dados (em uso, danificada, sem permissão): nada foi mudado nela.
    */
-  static iniciar(opcoes: OpcoesDoServidor = {}): Promise<Servidor> {
-    return Promise.try(() => {
-      const servidor = new Servidor(opcoes);
-      if (!servidor.lidero) servidor.#tarefa(servidor.#seguir());
-      else if (servidor.#opcoes.replicas === 0) servidor.#abrir();
-      else servidor.#iniciarReplicador();
-      servidor.#tarefa(servidor.#aceitar());
-      servidor.#tarefa(servidor.#vigiar());
-      return servidor;
-    });
+  static async iniciar(opcoes: OpcoesDoServidor = {}): Promise<Servidor> {
+    const servidor = new Servidor(opcoes);
+    try {
+      await servidor.#iniciarReplicador();
+    } catch (erro) {
+      await servidor.parar();
+      throw erro;
+    }
+    if (!servidor.lidero) servidor.#tarefa(servidor.#seguir());
+    else if (servidor.#opcoes.replicas === 0) servidor.#tarefa(servidor.#abrir());
+    servidor.#tarefa(servidor.#aceitar());
+    servidor.#tarefa(servidor.#vigiar());
+    return servidor;
   }
 
   /** O endereço deste servidor, `IP:PORTA`. */
@@ -375,29 +410,42 @@ export class Servidor {
     return this.#enderecoDoLider === undefined;
   }
 
-  /** Para de atender e fecha tudo. Parar de novo só espera. */
+  /**
+   * Para em ordem: não aceita mais pedidos, espera os PUTs em curso (cada um acaba
+   * até o seu prazo), fecha o disco e as conexões. Parar de novo só espera.
+   */
   async parar(): Promise<void> {
-    if (this.#parada.signal.aborted) return void await Promise.all(this.#tarefas);
-    this.#parada.abort();
+    if (this.#encerrando) return this.parado;
+    this.#encerrando = true;
     this.#ouvinte.close();
+    for (const conexao of this.#conexoes) {
+      while (conexao.puts > 0 && !conexao.fechada) await this.#alivio(conexao);
+    }
+    const saidas = [...this.#conexoes].map(({ saida }) => saida.esvaziar());
+    await Promise.race([Promise.all(saidas), this.#esperar(DESPEDIDA_MS)]);
+    if (this.#replicador) await this.#ordenar("fechar", {}).catch(() => {});
+    this.#parada.abort();
     clearTimeout(this.#relogio);
     for (const temporizador of this.#atrasadas.keys()) clearTimeout(temporizador);
     this.#elo?.fechar("Servidor parado");
     for (const conexao of this.#conexoes) this.#fechar(conexao);
     this.#replicador?.terminate();
-    for (const ordem of this.#ordens.values()) ordem.reject(new Error("Servidor parado"));
+    for (const ordem of this.#ordens.values()) ordem.reject(new Error("servidor parado"));
     this.#abertura.resolve();
     await Promise.all(this.#tarefas);
+    this.#aoParar();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.parar();
   }
 
-  /** Guarda uma tarefa, para que `parar` espere por ela. */
-  #tarefa(promessa: Promise<void>): void {
-    this.#tarefas.add(promessa);
-    promessa.finally(() => this.#tarefas.delete(promessa));
+  /** Guarda uma tarefa, para que `parar` espere por ela. Parado o servidor, pode falhar. */
+  #tarefa(tarefa: Promise<void>): void {
+    const guardada = tarefa.catch((erro) => {
+      if (!this.#parada.signal.aborted) throw erro;
+    }).finally(() => this.#tarefas.delete(guardada));
+    this.#tarefas.add(guardada);
   }
 
   /** Espera, ou menos se o servidor parar antes. */
@@ -421,7 +469,7 @@ export class Servidor {
   // para replicar, vivem noutra thread.
 
   async #aceitar(): Promise<void> {
-    while (!this.#parada.signal.aborted) {
+    while (!this.#encerrando) {
       let conn: Deno.TcpConn;
       try {
         conn = await this.#ouvinte.accept();
@@ -456,7 +504,6 @@ export class Servidor {
       aoAliviar: undefined,
       vistos: { lidos: 0, blocos: 0, escritos: 0, mudos: 0, parados: 0 },
       paginas: undefined,
-      aConfirmar: undefined,
       fechada: false,
     };
     this.#conexoes.add(conexao);
@@ -536,6 +583,9 @@ export class Servidor {
     } catch (erro) {
       return this.#recusar(conexao, Mensagem.idDe(item), (erro as Error).message);
     }
+    if (this.#encerrando && (corpo.tipo === "GET" || corpo.tipo === "PUT")) {
+      return this.#recusar(conexao, corpo.id, "Pedido recusado: o servidor está parando");
+    }
     switch (corpo.tipo) {
       case "GET":
         return this.#tratarGet(conexao, corpo);
@@ -555,14 +605,13 @@ export class Servidor {
     if (conexao === this.#lider) {
       switch (corpo.tipo) {
         case "REPLICATION":
-          return this.#tratarReplication(conexao, corpo);
+          return this.#tratarReplication(corpo);
         case "ENTRY":
-          this.#aplicar(corpo);
-          return this.#confirmarAoLider(conexao, corpo.timestamp);
+          return this.#aplicar(corpo);
         case "FETCH":
           return this.#tarefa(this.#tratarFetch(conexao, corpo));
         case "SYNC":
-          return this.#tratarSync(conexao, corpo);
+          return this.#tarefa(this.#tratarSync(conexao, corpo));
       }
     }
     this.#recusar(conexao, corpo.id, `Pedido recusado: ${corpo.tipo} não cabe nesta conexão`);
@@ -670,8 +719,10 @@ export class Servidor {
     conexao.puts++;
     conexao.caracteres += key.length + value.length;
     this.#caracteres += key.length + value.length;
-    if (this.#naFila.size >= PUTS_MAX || this.#caracteres > PUTS_CARACTERES_MAX) {
-      this.#falhar(escrita, `PUT recusado: há PUTs demais em curso`, true);
+    if (this.#discoFalho) {
+      this.#falhar(escrita, `PUT recusado: ${this.#discoFalho}`, true);
+    } else if (this.#naFila.size >= PUTS_MAX || this.#caracteres > PUTS_CARACTERES_MAX) {
+      this.#falhar(escrita, "PUT recusado: há PUTs demais em curso", true);
     } else {
       this.#naFila.add(escrita);
       this.#escoarFila();
@@ -698,25 +749,36 @@ export class Servidor {
    */
   #inserir(escrita: Escrita): void {
     const { key, value } = escrita;
-    const timestamp = ++this.#timestamp;
-    this.#tabela.delete(key);
-    this.#tabela.set(key, { value, timestamp });
+    const timestamp = this.#timestamp + 1;
     this.#emCurso.set(timestamp, escrita);
-    if (this.#aReplicar.push({ key, value, timestamp }) === 1) {
-      proximaVolta().then(() => this.#replicar());
-    }
+    this.#aplicar({ key, value, timestamp });
     if (timestamp + RESERVA / 2 === this.#reserva) {
       this.#reserva += RESERVA;
       this.#mandar({ tipo: "reservar", timestamp, reserva: this.#reserva });
     }
   }
 
-  /** Entrega ao Replicador, de uma vez, o que esta volta inseriu. */
+  /** Põe uma versão na tabela, se é mais nova que a que há: uma key só anda para a frente. */
+  #aplicar(registro: Registro): void {
+    const { key, value, timestamp } = registro;
+    const novo = timestamp > (this.#tabela.get(key)?.timestamp ?? 0);
+    if (novo) {
+      this.#tabela.delete(key);
+      this.#tabela.set(key, { value, timestamp });
+      this.#timestamp = Math.max(this.#timestamp, timestamp);
+      this.#aReplicar.push(registro);
+    }
+    if (this.#ateReplicar === 0) proximaVolta().then(() => this.#replicar());
+    this.#ateReplicar = Math.max(this.#ateReplicar, timestamp);
+  }
+
+  /** Entrega ao Replicador, de uma vez, o que entrou na tabela nesta volta. */
   #replicar(): void {
-    const registros = this.#aReplicar;
+    const [registros, ate] = [this.#aReplicar, this.#ateReplicar];
     this.#aReplicar = [];
-    if (this.#replicador) this.#mandar({ tipo: "replicar", registros });
-    else this.#confirmar(registros.at(-1)!.timestamp);
+    this.#ateReplicar = 0;
+    if (this.#replicador) this.#mandar({ tipo: "replicar", registros, ate });
+    else this.#confirmar(ate);
   }
 
   /** Seção 5c, quando este não é o líder: encaminha o PUT e devolve a resposta do líder. */
@@ -736,10 +798,12 @@ export class Servidor {
   }
 
   /**
-   * Seção 5c, item 3, e seção 5e. Todos confirmaram até este timestamp: os PUTs
-   * até ele recebem o seu PUT_OK.
+   * Seção 5c, item 3, e seção 5e. Está tudo confirmado até este timestamp. No
+   * líder, por todos: os PUTs até ele recebem o seu PUT_OK. No seguidor, pelo seu
+   * disco, se o tem: é a hora do REPLICATION_OK (seção 5d), que vale por todos até ele.
    */
   #confirmar(ate: number): void {
+    if (this.#lider) this.#enviar(this.#lider, { tipo: "REPLICATION_OK", timestamp: ate });
     for (const [timestamp, escrita] of this.#emCurso) {
       if (timestamp > ate) break;
       this.#emCurso.delete(timestamp);
@@ -806,39 +870,15 @@ export class Servidor {
   // --- REPLICATION (seção 5d), no seguidor -----------------------------------
 
   /** Seção 5d. Insere na tabela local e responde REPLICATION_OK ao líder. */
-  #tratarReplication(conexao: Conexao, registro: Registro): void {
-    const { key, value, timestamp } = registro;
+  #tratarReplication({ key, value, timestamp }: Registro): void {
     this.#imprimir?.(`REPLICATION key:${visivel(key)} value:${visivel(value)} ts:${timestamp}`);
-    const inserir = () => {
-      this.#aplicar(registro);
-      this.#confirmarAoLider(conexao, timestamp);
-    };
+    const inserir = () => this.#aplicar({ key, value, timestamp });
     if (this.#opcoes.atraso === 0) return inserir();
     const temporizador = setTimeout(() => {
       this.#atrasadas.delete(temporizador);
       inserir();
     }, this.#opcoes.atraso);
     this.#atrasadas.set(temporizador, inserir);
-  }
-
-  /** Põe uma versão na tabela, se é mais nova que a que há: uma key só anda para a frente. */
-  #aplicar({ key, value, timestamp }: Registro): void {
-    const atual = this.#tabela.get(key);
-    if (atual && atual.timestamp >= timestamp) return;
-    this.#tabela.delete(key);
-    this.#tabela.set(key, { value, timestamp });
-    this.#timestamp = Math.max(this.#timestamp, timestamp);
-  }
-
-  /** REPLICATION_OK confirma tudo até o timestamp; os de uma volta saem num só. */
-  #confirmarAoLider(conexao: Conexao, timestamp: number): void {
-    const marcada = conexao.aConfirmar !== undefined;
-    conexao.aConfirmar = timestamp;
-    if (marcada) return;
-    proximaVolta().then(() => {
-      this.#enviar(conexao, { tipo: "REPLICATION_OK", timestamp: conexao.aConfirmar! });
-      conexao.aConfirmar = undefined;
-    });
   }
 
   // --- REPLICATION_OK (seção 5e), no líder -----------------------------------
@@ -850,6 +890,8 @@ export class Servidor {
         return this.#confirmar(mensagem.timestamp);
       case "perdido":
         return this.#perderMembro(mensagem.sessao, mensagem.motivo);
+      case "disco":
+        return this.#notarDisco(mensagem.motivo);
       case "feito":
         this.#ordens.get(mensagem.n)!.resolve(mensagem.resultado);
         this.#ordens.delete(mensagem.n);
@@ -919,12 +961,14 @@ export class Servidor {
       this.#entrando.delete(nome);
     }
     try {
-      const leitura = this.#leituras.then(() => this.#lerMembro(membro));
+      const leitura = this.#leituras.then(() => this.#lerMembro(nome, membro));
       this.#leituras = leitura.catch(() => {});
       await leitura;
-      if ([...this.#membros.values()].filter((m) => m.lido).length === replicas) this.#abrir();
+      if ([...this.#membros.values()].filter((m) => m.lido).length === replicas) {
+        await this.#abrir();
+      }
       await this.#abertura.promise;
-      await this.#porEmDia(membro);
+      await this.#porEmDia(nome, membro);
     } catch (erro) {
       const motivo = (erro as Error).message;
       this.#ordenar("soltar", { sessao: membro.sessao, motivo }).catch(() => {});
@@ -934,38 +978,65 @@ export class Servidor {
   }
 
   /** Um líder que recomeça toma dos outros o que eles têm de mais novo. */
-  async #lerMembro(membro: Membro): Promise<void> {
+  async #lerMembro(nome: string, membro: Membro): Promise<void> {
     if (this.#aberto && membro.timestamp > this.#timestamp) {
       throw new Error("tem dados que o líder não conhece: recomece o líder, ou este sem dados");
     }
     if (!this.#aberto) {
+      const relatar = this.#relator(`Recuperando de ${nome}`, this.#timestamp, membro.timestamp);
       while (membro.timestamp > this.#timestamp) {
         const pedido = { sessao: membro.sessao, timestamp: this.#timestamp };
         const registros = await this.#ordenar("buscar", pedido);
         for (const registro of registros) this.#aplicar(registro);
         if (registros.length === 0) this.#timestamp = membro.timestamp;
+        relatar(registros);
       }
       this.#reserva = Math.max(this.#reserva, membro.reserva);
     }
     membro.lido = true;
   }
 
+  /** Conta em stderr, de segundo em segundo, como vai a cópia de registros entre dois timestamps. */
+  #relator(oQue: string, de: number, ate: number): (registros: readonly Registro[]) => void {
+    const inicio = performance.now();
+    let [copiados, ultimo] = [0, inicio];
+    return (registros) => {
+      copiados += registros.length;
+      const agora = performance.now();
+      if (agora - ultimo < RELATO_MS || registros.length === 0) return;
+      ultimo = agora;
+      const parte = (registros.at(-1)!.timestamp - de) / (ate - de);
+      const ritmo = Math.round(copiados / (agora - inicio) * 1000);
+      this.#opcoes.avisar(
+        `${oQue}: ${copiados} registros, ${Math.floor(parte * 100)} %, ${ritmo}/s`,
+      );
+    };
+  }
+
   /** Todos presentes e lidos: daqui em diante quem sabe de tudo é o líder. */
-  #abrir(): void {
+  async #abrir(): Promise<void> {
     if (this.#aberto) return;
     this.#aberto = true;
     // A reserva que alguém já conhecia pode ter sido usada; a nova começa depois.
     if (this.#reserva > 0) this.#timestamp = this.#reserva - 1;
     this.#reserva += RESERVA;
+    await this.#guardarReserva();
     this.#abertura.resolve();
     this.#admitir();
   }
 
+  /** No disco, se há, antes que alguém use um timestamp dela. */
+  async #guardarReserva(): Promise<void> {
+    if (this.#replicador) await this.#ordenar("guardar", { reserva: this.#reserva });
+  }
+
   /** Leva ao membro o que lhe falta: o trecho da tabela depois do timestamp dele. */
-  async #porEmDia(membro: Membro): Promise<void> {
-    const { sessao } = membro;
-    for await (const registros of this.#paginasDepoisDe(membro.timestamp)) {
+  async #porEmDia(nome: string, membro: Membro): Promise<void> {
+    const { sessao, timestamp } = membro;
+    const relatar = this.#relator(`Pondo ${nome} em dia`, timestamp, this.#timestamp);
+    for await (const registros of this.#paginasDepoisDe(timestamp)) {
       await this.#ordenar("levar", { sessao, registros });
+      relatar(registros);
     }
     const acerto = { sessao, timestamp: this.#timestamp, reserva: this.#reserva };
     await this.#ordenar("acertar", acerto);
@@ -975,8 +1046,19 @@ export class Servidor {
   /** Abre ou fecha a entrada de PUTs, conforme todos estejam em dia. */
   #admitir(): void {
     const emDia = [...this.#membros.values()].filter((membro) => membro.emDia).length;
-    this.#admissao = this.#aberto && emDia === this.#opcoes.replicas;
+    this.#admissao = this.#aberto && emDia === this.#opcoes.replicas && !this.#discoFalho;
     this.#escoarFila();
+  }
+
+  /** O disco falhou, ou voltou. Um seguidor que não grava se afasta, e o líder para de admitir. */
+  #notarDisco(motivo: string): void {
+    if (motivo === this.#discoFalho) return;
+    this.#discoFalho = motivo;
+    this.#opcoes.avisar(
+      motivo ? `Aviso: ${motivo}; os PUTs são recusados` : "Aviso: o disco voltou a gravar",
+    );
+    if (this.lidero) this.#admitir();
+    else if (motivo && this.#lider) this.#fechar(this.#lider);
   }
 
   #perderMembro(sessao: number, motivo: string): void {
@@ -1050,6 +1132,7 @@ export class Servidor {
     if (this.lidero || token !== this.#token) {
       return this.#recusar(conexao, id, "LEADER recusado: o token não é o deste servidor");
     }
+    if (this.#discoFalho) return this.#recusar(conexao, id, this.#discoFalho);
     const anterior = this.#lider;
     this.#lider = conexao;
     conexao.papel = "lider";
@@ -1077,20 +1160,39 @@ export class Servidor {
   }
 
   /** O líder diz que este está em dia até um timestamp, e que reserva vai usar. */
-  #tratarSync(conexao: Conexao, { id, timestamp, reserva }: CorpoDe<"SYNC">): void {
+  async #tratarSync(
+    conexao: Conexao,
+    { id, timestamp, reserva }: CorpoDe<"SYNC">,
+  ): Promise<void> {
     this.#timestamp = Math.max(this.#timestamp, timestamp);
     this.#reserva = Math.max(this.#reserva, reserva);
-    this.#enviar(conexao, { tipo: "SYNC_OK", id, timestamp });
+    try {
+      await this.#guardarReserva();
+      this.#enviar(conexao, { tipo: "SYNC_OK", id, timestamp });
+    } catch (erro) {
+      this.#recusar(conexao, id, `SYNC recusado: ${(erro as Error).message}`);
+    }
   }
 
   // --- A ponte com o Replicador ----------------------------------------------
 
-  #iniciarReplicador(): void {
-    this.#replicador = new Worker(new URL("./servidor.ts", import.meta.url), {
-      type: "module",
-      name: String(this.#opcoes.replicas),
-    });
+  /** Cria a outra thread, se há o que fazer nela, e enche a tabela com o que está no disco. */
+  async #iniciarReplicador(): Promise<void> {
+    const { dados } = this.#opcoes;
+    const replicas = this.lidero ? this.#opcoes.replicas : 0;
+    if (replicas === 0 && !dados) return;
+    const modulo = new URL("./servidor.ts", import.meta.url);
+    this.#replicador = new Worker(modulo, { type: "module" });
     this.#replicador.onmessage = ({ data }: MessageEvent<DoReplicador>) => this.#aoReplicador(data);
+    this.#reserva = await this.#ordenar("iniciar", { replicas, dados });
+    for (let acabou = !dados; !acabou;) {
+      const registros = await this.#ordenar("ler", { timestamp: this.#timestamp });
+      for (const { key, value, timestamp } of registros) {
+        this.#tabela.set(key, { value, timestamp });
+        this.#timestamp = timestamp;
+      }
+      acabou = registros.length === 0;
+    }
   }
 
   #mandar(mensagem: AoReplicador): void {
@@ -1109,17 +1211,18 @@ export class Servidor {
   // --- A outra thread: replicação --------------------------------------------
 
   /**
-   * A thread do líder que fala com os seguidores: enquanto ela replica e espera
-   * REPLICATION_OK, a principal continua a atender (seção 5b). Roda num Worker,
-   * com outra cópia deste módulo: só mensagens passam de uma para a outra.
+   * A thread que fala com os seguidores e com o disco: enquanto ela replica, grava
+   * e espera REPLICATION_OK, a principal continua a atender (seção 5b). Roda num
+   * Worker, com outra cópia deste módulo: só mensagens passam de uma para a outra.
    */
   static readonly Replicador = class Replicador {
     /** Quantos seguidores têm de confirmar. */
-    readonly #replicas = Number(self.name);
+    #replicas = 0;
     readonly #sessoes = new Map<number, Sessao>();
     #ultimaSessao = 0;
-    /** O último timestamp que todos confirmaram. */
+    /** O último timestamp confirmado por todos: os seguidores, e o disco se há. */
     #confirmado = 0;
+    #disco: Disco | undefined;
 
     /** Começa a atender a thread principal. */
     static executar(): void {
@@ -1145,15 +1248,25 @@ export class Servidor {
       if (mensagem.tipo === "reservar") {
         const { timestamp, reserva } = mensagem;
         for (const { elo } of emDia) elo.enviar({ tipo: "SYNC", timestamp, reserva });
+        this.#guardar({ reserva });
         return;
       }
       for (const registro of mensagem.registros) {
         for (const { elo } of emDia) elo.enviar({ tipo: "REPLICATION", ...registro });
       }
+      this.#gravar(mensagem.registros, mensagem.ate);
     }
 
     #cumprir(ordem: Ordem, pedido: PedidoDa<Ordem>): Promise<ResultadoDa<Ordem>> {
       switch (ordem) {
+        case "iniciar":
+          return this.#iniciar(pedido as PedidoDa<"iniciar">);
+        case "ler":
+          return this.#ler(pedido as PedidoDa<"ler">);
+        case "guardar":
+          return this.#guardar(pedido as PedidoDa<"guardar">);
+        case "fechar":
+          return this.#fecharDisco();
         case "juntar":
           return this.#juntar(pedido as PedidoDa<"juntar">);
         case "buscar":
@@ -1241,7 +1354,7 @@ export class Servidor {
         const { key, value, timestamp } = corpo;
         sessao.pagina.push({ key, value, timestamp });
       } else if (corpo.tipo === "REPLICATION_OK") {
-        sessao.confirmado = corpo.timestamp;
+        sessao.confirmado = Math.max(sessao.confirmado, corpo.timestamp);
         while (sessao.levados[0]! <= corpo.timestamp) sessao.levados.shift();
         sessao.aoConfirmar?.();
         this.#contar();
@@ -1250,8 +1363,10 @@ export class Servidor {
 
     /** Seção 5e. REPLICATION_OK de todos: a thread principal pode responder PUT_OK. */
     #contar(): void {
-      const emDia = [...this.#sessoes.values()].filter((sessao) => sessao.emDia);
-      const todos = confirmadoPorTodos(this.#replicas, emDia.map(({ confirmado }) => confirmado));
+      const confirmados = [...this.#sessoes.values()]
+        .filter((sessao) => sessao.emDia).map(({ confirmado }) => confirmado);
+      if (this.#disco) confirmados.push(this.#disco.confirmado);
+      const todos = confirmadoPorTodos(this.#replicas + (this.#disco ? 1 : 0), confirmados);
       if (todos <= this.#confirmado) return;
       this.#confirmado = todos;
       this.#enviar({ tipo: "confirmado", timestamp: todos });
@@ -1273,6 +1388,86 @@ export class Servidor {
         if (vistos.mudos > PULSOS_MUDOS_MAX) elo.fechar(`Servidor ${elo.endereco} não responde`);
         else elo.enviar({ tipo: "PULSE" });
       }
+    }
+
+    // --- A outra thread: disco -----------------------------------------------
+    // Tudo o que estiver na fila vai numa transação só, e só depois de COMMIT
+    // voltar é confirmado. A tabela do arquivo é ordenada por timestamp, como a
+    // da memória; cada key tem uma linha.
+
+    async #iniciar({ replicas, dados }: PedidoDa<"iniciar">): Promise<number> {
+      this.#replicas = replicas;
+      if (dados === undefined) return 0;
+      this.#disco = await abrirDisco(dados);
+      return Number(this.#disco.reserva.get()!.reserva);
+    }
+
+    #ler({ timestamp }: PedidoDa<"ler">): Promise<Registro[]> {
+      const linhas = this.#disco!.ler.all(timestamp, LEITURA_REGISTROS_MAX);
+      return Promise.resolve(linhas.map(({ key, value, timestamp }) => ({
+        key: doDisco(key),
+        value: doDisco(value),
+        timestamp: Number(timestamp),
+      })));
+    }
+
+    #gravar(registros: readonly Registro[], ate: number): void {
+      const disco = this.#disco;
+      if (!disco) return;
+      for (const registro of registros) disco.fila.push(registro);
+      disco.ate = Math.max(disco.ate, ate);
+      this.#marcarGravacao(0);
+    }
+
+    /** Guarda uma reserva; devolve quando está no disco, com tudo o que foi mandado antes. */
+    #guardar({ reserva }: PedidoDa<"guardar">): Promise<void> {
+      const disco = this.#disco;
+      if (!disco) return Promise.resolve();
+      disco.aReservar = Math.max(disco.aReservar, reserva);
+      this.#marcarGravacao(0);
+      return new Promise((resolver) => disco.aoGravar.push(resolver));
+    }
+
+    /** Marca uma gravação, na próxima volta ou depois de uma espera. */
+    #marcarGravacao(espera: number): void {
+      const disco = this.#disco!;
+      if (disco.marcada) return;
+      disco.marcada = true;
+      const gravar = () => {
+        disco.marcada = false;
+        this.#gravarFila(disco);
+      };
+      if (espera > 0) setTimeout(gravar, espera);
+      else setImmediate(gravar);
+    }
+
+    /** Grava a fila inteira numa transação; se o disco falha, ela fica para a próxima tentativa. */
+    #gravarFila(disco: Disco): void {
+      const { banco, fila, ate, aReservar, aoGravar } = disco;
+      try {
+        banco.exec("BEGIN IMMEDIATE");
+        for (const { key, value, timestamp } of fila) {
+          disco.gravar.run(timestamp, paraDisco(key), paraDisco(value));
+        }
+        if (aReservar > 0) disco.reservar.run(aReservar);
+        banco.exec("COMMIT");
+      } catch (erro) {
+        if (banco.isTransaction) banco.exec("ROLLBACK");
+        this.#enviar({ tipo: "disco", motivo: `não é possível gravar: ${motivoDoDisco(erro)}` });
+        return this.#marcarGravacao(DISCO_DE_NOVO_MS);
+      }
+      // COMMIT voltou com tudo sincronizado (synchronous=FULL): só agora se confirma.
+      Object.assign(disco, { fila: [], aReservar: 0, aoGravar: [], confirmado: ate });
+      this.#enviar({ tipo: "disco", motivo: "" });
+      for (const resolver of aoGravar) resolver();
+      this.#contar();
+    }
+
+    #fecharDisco(): Promise<void> {
+      if (this.#disco && this.#disco.fila.length > 0) this.#gravarFila(this.#disco);
+      this.#disco?.banco.close();
+      this.#disco = undefined;
+      return Promise.resolve();
     }
   };
 
@@ -1305,7 +1500,12 @@ export class Servidor {
         imprimir: silencioso ? undefined : tela.linha,
         avisar: tela.erro,
       });
-      await new Promise((resolver) => servidor.#parada.signal.addEventListener("abort", resolver));
+      atenderSinais(() => {
+        // O segundo Ctrl-C não espera por nada.
+        if (servidor.#encerrando) Deno.exit(130);
+        servidor.parar();
+      });
+      await servidor.parado;
       return 0;
     } catch (erro) {
       tela.erro(`ERRO: ${textoDoErro(erro)}`);
@@ -1314,6 +1514,118 @@ export class Servidor {
       await tela.esvaziar();
     }
   }
+}
+
+/** O disco de um servidor, e o que espera para ser gravado. */
+interface Disco {
+  readonly banco: DatabaseSync;
+  readonly gravar: StatementSync;
+  readonly reservar: StatementSync;
+  readonly ler: StatementSync;
+  readonly reserva: StatementSync;
+  /** Registros à espera, e até que timestamp a gravação deles confirma. */
+  readonly fila: Registro[];
+  ate: number;
+  /** Reserva à espera; zero, nenhuma. */
+  aReservar: number;
+  /** Quem espera a próxima gravação. */
+  readonly aoGravar: (() => void)[];
+  /** Se há uma gravação marcada. */
+  marcada: boolean;
+  /** Até que timestamp está tudo sincronizado. */
+  confirmado: number;
+}
+
+/** Nome do arquivo na pasta de dados. */
+const ARQUIVO = "tabela.sqlite";
+
+/** Marca do nosso arquivo no cabeçalho SQLite (application_id): "KVrp". */
+const APLICACAO = 0x4b567270;
+
+/**
+ * Abre (ou cria) a pasta de dados, trancada contra um segundo servidor.
+ *
+ * @throws {Error} se ela não pode ser usada; o que há nela fica como estava.
+ */
+async function abrirDisco(pasta: string): Promise<Disco> {
+  let banco: DatabaseSync | undefined;
+  try {
+    const { DatabaseSync } = await import("node:sqlite");
+    Deno.mkdirSync(pasta, { recursive: true });
+    banco = new DatabaseSync(`${pasta}/${ARQUIVO}`);
+    banco.exec("PRAGMA locking_mode = EXCLUSIVE");
+    conferirBanco(banco);
+    // WAL: uma sincronização por transação; FULL: COMMIT só volta depois dela.
+    banco.exec(`
+      PRAGMA journal_mode = WAL;
+      PRAGMA synchronous = FULL;
+      BEGIN EXCLUSIVE;
+      PRAGMA application_id = ${APLICACAO};
+      CREATE TABLE IF NOT EXISTS tabela (
+        timestamp INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, value TEXT NOT NULL);
+      CREATE TABLE IF NOT EXISTS estado (reserva INTEGER NOT NULL);
+      INSERT INTO estado SELECT 0 WHERE NOT EXISTS (SELECT * FROM estado);
+      COMMIT`);
+    return {
+      banco,
+      gravar: banco.prepare(
+        "INSERT OR REPLACE INTO tabela (timestamp, key, value) VALUES (?, ?, ?)",
+      ),
+      reservar: banco.prepare("UPDATE estado SET reserva = max(reserva, ?)"),
+      ler: banco.prepare("SELECT * FROM tabela WHERE timestamp > ? ORDER BY timestamp LIMIT ?"),
+      reserva: banco.prepare("SELECT reserva FROM estado"),
+      fila: [],
+      ate: 0,
+      aReservar: 0,
+      aoGravar: [],
+      marcada: false,
+      confirmado: 0,
+    };
+  } catch (cause) {
+    banco?.close();
+    const motivo = motivoDoDisco(cause);
+    throw new Error(`Não é possível usar a pasta ${citar(pasta)}: ${motivo}`, { cause });
+  }
+}
+
+/** Confere, antes de escrever nele, que o banco é novo ou é um dos nossos e está inteiro. */
+function conferirBanco(banco: DatabaseSync): void {
+  const { application_id: aplicacao } = banco.prepare("PRAGMA application_id").get()!;
+  const { tabelas } = banco.prepare("SELECT count(*) AS tabelas FROM sqlite_schema").get()!;
+  if (aplicacao !== APLICACAO && tabelas !== 0) {
+    throw new Error(`${ARQUIVO} é um banco SQLite de outro programa`);
+  }
+  const { quick_check: laudo } = banco.prepare("PRAGMA quick_check(1)").get()!;
+  if (laudo !== "ok") throw new Error(`${ARQUIVO} está danificado: ${laudo}`);
+}
+
+/** Nossas palavras para os erros de disco mais comuns. */
+function motivoDoDisco(erro: unknown): string {
+  if (erro instanceof Deno.errors.PermissionDenied || erro instanceof Deno.errors.NotCapable) {
+    return "sem permissão";
+  }
+  const texto = textoDoErro(erro);
+  if (/locked/.test(texto)) return "está em uso por outro servidor";
+  if (/malformed|not a database/.test(texto)) return `${ARQUIVO} está danificado: ${texto}`;
+  if (/disk is full/.test(texto)) return "o disco está cheio";
+  return texto;
+}
+
+// node:sqlite corta um texto no primeiro NUL: o que o tem é guardado como BLOB, em UTF-8.
+
+function paraDisco(texto: string): string | Uint8Array {
+  return texto.includes("\0") ? new TextEncoder().encode(texto) : texto;
+}
+
+function doDisco(valor: unknown): string {
+  return valor instanceof Uint8Array ? new TextDecoder().decode(valor) : String(valor);
+}
+
+/** Chama `parar` num pedido de fim: Ctrl-C, e os sinais que o sistema tiver. */
+function atenderSinais(parar: () => void): void {
+  const sinais: Deno.Signal[] = ["SIGINT", "SIGTERM"];
+  if (Deno.build.os === "windows") sinais.push("SIGBREAK");
+  for (const sinal of sinais) Deno.addSignalListener(sinal, parar);
 }
 
 /** O que o Worker vê da thread principal: o seu próprio escopo global. */
@@ -1350,6 +1662,7 @@ const AJUDA = `Uso: servidor [opções]    sem os endereços, pergunta por eles
   --atraso=MS         espera antes de aplicar cada REPLICATION (${PADRAO.atraso}): mostra
                       TRY_OTHER_SERVER_OR_LATER
   --prazo=MS          maior espera pela confirmação de um PUT (${PADRAO.prazo})
+  --dados=PASTA       guarda a tabela em disco nesta pasta (sem: só na memória)
   --silencioso        não mostra as linhas dos pedidos
   --ajuda, --help, -h         este texto
   --versao, --version         a versão`;
@@ -1361,7 +1674,7 @@ type OpcoesDaLinha = Omit<OpcoesDoServidor, "lider" | "imprimir" | "avisar"> & {
 
 /** Lê as opções; um texto, se é só para mostrá-lo. @throws {TypeError} se alguma não serve. */
 function lerLinhaDeComando(args: readonly string[]): OpcoesDaLinha | string {
-  const textos = ["ip", "porta", "lider", "replicas", "atraso", "prazo"];
+  const textos = ["ip", "porta", "lider", "replicas", "atraso", "prazo", "dados"];
   const lidos = lerArgumentos(args, { textos, sinais: ["silencioso"] });
   if (lidos.opcoes.ajuda) return AJUDA;
   if (lidos.opcoes.versao) return `servidor ${VERSAO}`;
@@ -1375,6 +1688,7 @@ function lerLinhaDeComando(args: readonly string[]): OpcoesDaLinha | string {
     replicas: lerOpcao(lidos, "replicas", inteiroEntre(0, REPLICAS_MAX)),
     atraso: lerOpcao(lidos, "atraso", inteiroEntre(0, ESPERA_MS_MAX)),
     prazo: lerOpcao(lidos, "prazo", inteiroEntre(1, ESPERA_MS_MAX)),
+    dados: lidos.opcoes.dados,
     silencioso: lidos.opcoes.silencioso !== undefined,
   };
   const dadas = Object.entries(opcoes).filter(([, valor]) => valor !== undefined);

@@ -183,21 +183,27 @@ export class Programa {
   /** O que escreveu até agora. */
   saida = "";
   erros = "";
+  /** Se já acabou, por si ou morto. */
+  acabou = false;
 
-  constructor(nome: "servidor" | "cliente", args: readonly string[], permissoes: string[] = []) {
+  constructor(nome: "servidor" | "cliente", args: readonly string[]) {
     const leitura = ["servidor.ts", "cliente.ts", "mensagem.ts"].map((f) =>
       new URL(f, RAIZ).pathname
     );
-    const permitir = nome === "servidor"
-      ? ["--allow-net", `--allow-read=${leitura.map(caminho).join(",")}`]
-      : ["--allow-net"];
+    const disco = args.some((arg) => arg.startsWith("--dados"));
+    const permitir = nome === "cliente"
+      ? ["--allow-net"]
+      : disco
+      ? ["--allow-net", "--allow-read", "--allow-write"]
+      : ["--allow-net", `--allow-read=${leitura.map(caminho).join(",")}`];
     const modulo = new URL(`${nome}.ts`, RAIZ).href;
     this.#filho = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-q", "--no-prompt", ...MAPA, ...permitir, ...permissoes, modulo, ...args],
+      args: ["run", "-q", "--no-prompt", ...MAPA, ...permitir, modulo, ...args],
       stdin: "piped",
       stdout: "piped",
       stderr: "piped",
     }).spawn();
+    this.#filho.status.then(() => this.acabou = true);
     this.#entrada = this.#filho.stdin.getWriter();
     this.#tarefas = [
       this.#juntar(this.#filho.stdout, (texto) => this.saida += texto),
@@ -235,6 +241,11 @@ export class Programa {
     const { code } = await this.#filho.status;
     await Promise.all(this.#tarefas);
     return code;
+  }
+
+  /** Manda um sinal, como Ctrl-C (SIGINT). */
+  sinal(sinal: Deno.Signal): void {
+    this.#filho.kill(sinal);
   }
 
   /** Mata o programa sem aviso, e espera que tenha acabado. */

@@ -1,0 +1,360 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { argumentosDoServidor, ate, atendendo, Fio, portasLivres, Programa } from "./apoio.ts";
+import { correr, resumir } from "./falhas.ts";
+import { type Historia, type Operacao, verificar } from "./verificador.ts";
+
+// --- O verificador pega cada quebra ------------------------------------------
+// Histórias escritas à mão: uma boa, e a mesma com uma regra quebrada por vez.
+
+const put = (cliente: number, inicio: number, value: string, timestamp: number): Operacao => ({
+  cliente,
+  servidor: cliente,
+  tipo: "PUT",
+  key: "k",
+  value,
+  inicio,
+  fim: inicio + 5,
+  resposta: { tipo: "PUT_OK", timestamp },
+});
+
+const get = (
+  cliente: number,
+  servidor: number,
+  inicio: number,
+  value: string | null,
+  timestamp: number,
+): Operacao => ({
+  cliente,
+  servidor,
+  tipo: "GET",
+  key: "k",
+  meuTimestamp: 0,
+  inicio,
+  fim: inicio + 5,
+  resposta: { tipo: "GET_OK", value, timestamp },
+});
+
+const recusado: Operacao = {
+  ...put(2, 30, "c", 0),
+  resposta: { tipo: "ERRO", definitivo: true, erro: "longe" },
+};
+
+const tabelas = (...versoes: [string | null, number][]) =>
+  versoes.map(([value, timestamp]) => new Map([["k", { value, timestamp }]]));
+
+const BOA: Historia = {
+  operacoes: [
+    put(0, 10, "a", 1),
+    get(1, 1, 20, "a", 1),
+    recusado,
+    put(1, 40, "b", 2),
+    get(0, 2, 50, "b", 2),
+  ],
+  inicios: [[0], [0], [0]],
+  emDisco: false,
+  prazo: 1000,
+  tabelas: tabelas(["b", 2], ["b", 2], ["b", 2]),
+};
+
+Deno.test("verificar() não acha quebra numa história que cumpre tudo", () => {
+  assertEquals(verificar(BOA), []);
+});
+
+const QUEBRAS: [string, Partial<Historia>, RegExp][] = [
+  ["confirmar cedo, antes de todos terem", {
+    operacoes: [put(0, 10, "a", 1), get(1, 2, 20, null, 0), ...BOA.operacoes.slice(3)],
+  }, /PUT_OK não estava em toda parte/],
+  ["pular um servidor", { tabelas: tabelas(["b", 2], ["b", 2], ["a", 1]) }, /tabelas diferentes/],
+  ["repetir um timestamp", {
+    operacoes: [put(0, 10, "a", 1), put(1, 20, "b", 1)],
+    tabelas: tabelas(["b", 1], ["b", 1], ["b", 1]),
+  }, /timestamp 1 dado duas vezes/],
+  ["responder um value antigo", {
+    operacoes: [...BOA.operacoes, get(0, 1, 60, "a", 1)],
+    inicios: [[0], [0, 45], [0]],
+  }, /voltou no tempo: cliente 0, key k: ts 2, depois 1/],
+  ["perder ao recomeçar", {
+    tabelas: tabelas(["a", 1], ["a", 1], ["a", 1]),
+  }, /PUT confirmado perdido: k=b ts 2/],
+  ["um ERRO definitivo que aconteceu", {
+    operacoes: [...BOA.operacoes, get(0, 0, 60, "c", 3)],
+  }, /ERRO definitivo deixou rastro/],
+  ["um PUT fora de ordem", {
+    operacoes: [put(0, 10, "a", 2), put(1, 20, "b", 1)],
+    tabelas: tabelas(["a", 2], ["a", 2], ["a", 2]),
+  }, /PUT fora de ordem/],
+  ["um pedido sem resposta", {
+    operacoes: [...BOA.operacoes, { ...recusado, value: "d", resposta: { tipo: "sem resposta" } }],
+  }, /pedido além do prazo/],
+  ["um value inventado", {
+    operacoes: [...BOA.operacoes, get(0, 0, 60, "x", 3)],
+  }, /value que ninguém escreveu/],
+  ["esquecer ao recomeçar do disco", {
+    operacoes: [put(0, 10, "a", 1), get(1, 1, 60, null, 0)],
+    inicios: [[0], [0, 50], [0]],
+    emDisco: true,
+    tabelas: tabelas(["a", 1], ["a", 1], ["a", 1]),
+  }, /PUT_OK não estava em toda parte/],
+];
+
+for (const [quebra, mudanca, esperada] of QUEBRAS) {
+  Deno.test(`verificar() pega: ${quebra}`, () => {
+    assertMatch(verificar({ ...BOA, ...mudanca }).join("\n"), esperada);
+  });
+}
+
+Deno.test("verificar() admite que um servidor só na memória, recém-voltado, ainda não tenha tudo", () => {
+  const operacoes = [put(0, 10, "a", 1), get(1, 1, 60, null, 0)];
+  const inicios = [[0], [0, 50], [0]];
+  assertEquals(
+    verificar({ ...BOA, operacoes, inicios, tabelas: tabelas(["a", 1], ["a", 1], ["a", 1]) }),
+    [],
+  );
+});
+
+// --- Corridas curtas ---------------------------------------------------------
+
+for (const emDisco of [false, true]) {
+  Deno.test(`três servidores sob falhas, ${emDisco ? "em disco" : "na memória"}: nenhuma quebra`, async () => {
+    const plano = { semente: Math.floor(Math.random() * 2 ** 32), segundos: 12, emDisco };
+    const relatorio = await correr(plano);
+    const resumo = resumir(plano, relatorio);
+    assertEquals(relatorio.quebras, [], resumo);
+    const confirmados = relatorio.historia.operacoes.filter(({ resposta }) =>
+      resposta.tipo === "PUT_OK"
+    );
+    assert(confirmados.length > 20, `a corrida quase nada fez: ${resumo}`);
+  });
+}
+
+// --- Casos escolhidos --------------------------------------------------------
+
+/** Três servidores de verdade, com `dados` ou sem, que se podem matar e recomeçar. */
+async function iniciarTres(args: string[] = []) {
+  const portas = portasLivres(3);
+  const pasta = await Deno.makeTempDir({ prefix: "kv-teste-" });
+  const programas: Programa[] = [];
+  const iniciar = async (n: number) => {
+    const dados = args.includes("--dados") ? [`--dados=${pasta}/${n}`] : [];
+    const outras = [...args.filter((arg) => arg !== "--dados"), ...dados];
+    programas[n] = new Programa("servidor", argumentosDoServidor(portas[n]!, portas[0]!, outras));
+    await atendendo(`127.0.0.1:${portas[n]}`);
+  };
+  for (const n of [0, 1, 2]) await iniciar(n);
+  return {
+    programas,
+    pasta,
+    iniciar,
+    abrir: (n: number) => Fio.abrir(`127.0.0.1:${portas[n]}`),
+    async pedir(n: number, pedido: object) {
+      await using fio = await Fio.abrir(`127.0.0.1:${portas[n]}`);
+      return await fio.pedir({ id: 1, ...pedido });
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(programas.map((programa) => programa.matar()));
+      await Deno.remove(pasta, { recursive: true });
+    },
+  };
+}
+
+Deno.test("um seguidor morto: os GETs seguem, os PUTs esperam; ele volta vazio e é posto em dia", async () => {
+  await using grupo = await iniciarTres(["--prazo=1000"]);
+  for (let n = 1; n <= 2000; n++) {
+    const ultimo = n === 2000;
+    if (ultimo || n <= 3) await grupo.pedir(n % 3, { tipo: "PUT", key: `k${n}`, value: `v${n}` });
+  }
+  await grupo.programas[2]!.matar();
+  await ate(() => /os PUTs esperam/.test(grupo.programas[0]!.erros), "o líder notar");
+  const recusado = await grupo.pedir(1, { tipo: "PUT", key: "k1", value: "recusado" });
+  assertEquals([recusado.tipo, recusado.definitivo], ["ERRO", true]);
+  for (const n of [0, 1]) {
+    assertEquals((await grupo.pedir(n, { tipo: "GET", key: "k1" })).value, "v1");
+  }
+  await grupo.iniciar(2);
+  assertEquals((await grupo.pedir(2, { tipo: "PUT", key: "novo", value: "v" })).tipo, "PUT_OK");
+  for (const [key, timestamp] of [["k1", 1], ["k2", 2], ["k3", 3], ["k2000", 4]] as const) {
+    const lido = await grupo.pedir(2, { tipo: "GET", key });
+    assertEquals([lido.value, lido.timestamp], [key.replace("k", "v"), timestamp]);
+  }
+  // O que se leva a quem volta não é impresso: só o PUT novo.
+  assert(!grupo.programas[2]!.saida.includes("REPLICATION key:k1 "), grupo.programas[2]!.saida);
+});
+
+Deno.test("o líder morto volta vazio, toma dos outros o que há, e não repete timestamps", async () => {
+  await using grupo = await iniciarTres();
+  for (let n = 1; n <= 3; n++) {
+    await grupo.pedir(n % 3, { tipo: "PUT", key: `k${n}`, value: `v${n}` });
+  }
+  for (let vez = 1; vez <= 3; vez++) {
+    await grupo.programas[0]!.matar();
+    assertEquals((await grupo.pedir(1, { tipo: "GET", key: "k1", timestamp: 1 })).value, "v1");
+    await grupo.iniciar(0);
+    const { tipo, timestamp } = await grupo.pedir(2, { tipo: "PUT", key: "x", value: `${vez}` });
+    assertEquals([tipo, timestamp], ["PUT_OK", vez * 1_000_000]);
+    assertEquals((await grupo.pedir(0, { tipo: "GET", key: "k3", timestamp: 3 })).value, "v3");
+  }
+});
+
+Deno.test("o líder que morre sem um PUT sequer não reusa o timestamp que alguém pode ter visto", async () => {
+  await using grupo = await iniciarTres(["--prazo=500"]);
+  await grupo.pedir(1, { tipo: "PUT", key: "k", value: "v" });
+  await grupo.programas[0]!.matar();
+  await grupo.iniciar(0);
+  await grupo.pedir(1, { tipo: "PUT", key: "k", value: "v" });
+  await grupo.programas[0]!.matar();
+  await grupo.iniciar(0);
+  const { timestamp } = await grupo.pedir(1, { tipo: "PUT", key: "k", value: "w" });
+  assertEquals(timestamp, 2_000_000);
+});
+
+Deno.test("com --dados, os três mortos de uma vez voltam com tudo, de qualquer caractere", async () => {
+  await using grupo = await iniciarTres(["--dados"]);
+  const valores = ["", "a\0b", "\0", "é 😀\n\x1b", "x".repeat(900 * 1024), "null", "1e3"];
+  for (const [n, value] of valores.entries()) {
+    const resposta = await grupo.pedir(n % 3, { tipo: "PUT", key: `k\0${n}`, value });
+    assertEquals(resposta.timestamp, n + 1);
+  }
+  await grupo.pedir(1, { tipo: "PUT", key: "k", value: "outra, sem NUL" });
+  await Promise.all(grupo.programas.map((programa) => programa.matar()));
+  for (const n of [2, 0, 1]) await grupo.iniciar(n);
+  const { timestamp } = await grupo.pedir(1, { tipo: "PUT", key: "depois", value: "v" });
+  assertEquals(timestamp, 1_000_000);
+  for (const n of [0, 1, 2]) {
+    for (const [m, value] of valores.entries()) {
+      const lido = await grupo.pedir(n, { tipo: "GET", key: `k\0${m}` });
+      assertEquals(lido.timestamp, m + 1);
+      assert(lido.value === value, `servidor ${n}, value ${m} voltou diferente`);
+    }
+  }
+});
+
+Deno.test("com --dados, um só servidor que não perdeu a pasta devolve aos outros o que havia", async () => {
+  await using grupo = await iniciarTres(["--dados"]);
+  for (let n = 1; n <= 5; n++) await grupo.pedir(0, { tipo: "PUT", key: `k${n}`, value: `v${n}` });
+  await Promise.all(grupo.programas.map((programa) => programa.matar()));
+  for (const n of [0, 2]) await Deno.remove(`${grupo.pasta}/${n}`, { recursive: true });
+  for (const n of [0, 1, 2]) await grupo.iniciar(n);
+  await grupo.pedir(0, { tipo: "PUT", key: "k1", value: "novo" });
+  for (const n of [0, 1, 2]) {
+    assertEquals((await grupo.pedir(n, { tipo: "GET", key: "k1" })).value, "novo");
+    assertEquals((await grupo.pedir(n, { tipo: "GET", key: "k5" })).value, "v5");
+  }
+});
+
+Deno.test("--dados: o arquivo abre em qualquer ferramenta SQLite, com key, value e timestamp", async () => {
+  const { DatabaseSync } = await import("node:sqlite");
+  await using grupo = await iniciarTres(["--dados"]);
+  await grupo.pedir(1, { tipo: "PUT", key: "cor", value: "azul" });
+  await grupo.pedir(1, { tipo: "PUT", key: "cor", value: "verde" });
+  await Promise.all(grupo.programas.map((programa) => programa.matar()));
+  for (const n of [0, 1, 2]) {
+    using banco = new DatabaseSync(`${grupo.pasta}/${n}/tabela.sqlite`);
+    const linhas = banco.prepare("SELECT key, value, timestamp FROM tabela").all();
+    assertEquals(linhas.map((linha) => ({ ...linha })), [
+      { key: "cor", value: "verde", timestamp: 2 },
+    ]);
+  }
+});
+
+/** Começa um servidor só numa pasta que não serve; devolve a linha que ele disse. */
+async function recusaDaPasta(pasta: string): Promise<string> {
+  const [porta] = portasLivres(1);
+  const args = argumentosDoServidor(porta!, porta!, ["--replicas=0", `--dados=${pasta}`]);
+  await using programa = new Programa("servidor", args);
+  assertEquals(await programa.codigo(), 1, programa.erros);
+  assertEquals(programa.erros.split("\n").length, 2, programa.erros);
+  return programa.erros.trimEnd();
+}
+
+Deno.test("--dados: pasta em uso, alheia, danificada ou impossível: uma linha, saída 1, nada mudado", async () => {
+  const pasta = await Deno.makeTempDir({ prefix: "kv-teste-" });
+  try {
+    const [porta] = portasLivres(1);
+    const args = argumentosDoServidor(porta!, porta!, ["--replicas=0", `--dados=${pasta}/boa`]);
+    const servidor = new Programa("servidor", args);
+    await atendendo(`127.0.0.1:${porta}`);
+    {
+      await using fio = await Fio.abrir(`127.0.0.1:${porta}`);
+      for (let n = 0; n < 50; n++) {
+        await fio.pedir({ tipo: "PUT", id: n, key: `k${n}`, value: "v".repeat(5000) });
+      }
+    }
+    assertMatch(await recusaDaPasta(`${pasta}/boa`), /em uso por outro servidor$/);
+    await servidor.matar();
+
+    await Deno.mkdir(`${pasta}/texto`);
+    await Deno.writeTextFile(`${pasta}/texto/tabela.sqlite`, "minhas anotações\n".repeat(1000));
+    await Deno.mkdir(`${pasta}/alheia`);
+    const { DatabaseSync } = await import("node:sqlite");
+    const alheio = new DatabaseSync(`${pasta}/alheia/tabela.sqlite`);
+    alheio.exec("CREATE TABLE tabela (minha TEXT); INSERT INTO tabela VALUES ('coisa')");
+    alheio.close();
+    await Deno.mkdir(`${pasta}/estragada`);
+    const bytes = await Deno.readFile(`${pasta}/boa/tabela.sqlite`);
+    const wal = await Deno.readFile(`${pasta}/boa/tabela.sqlite-wal`).catch(() => new Uint8Array());
+    assert(bytes.length + wal.length > 50 * 5000);
+    // O arquivo como ficaria se tudo o que estava no WAL se perdesse do meio para o fim.
+    const inteiro = new DatabaseSync(`${pasta}/boa/tabela.sqlite`);
+    inteiro.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    inteiro.close();
+    const completo = await Deno.readFile(`${pasta}/boa/tabela.sqlite`);
+    completo.fill(0x5a, completo.length >> 1);
+    await Deno.writeFile(`${pasta}/estragada/tabela.sqlite`, completo);
+    await Deno.writeTextFile(`${pasta}/arquivo`, "não sou uma pasta");
+
+    const casos: [string, RegExp][] = [
+      ["texto", /danificado: file is not a database$/],
+      ["alheia", /é um banco SQLite de outro programa$/],
+      ["estragada", /danificado/],
+      ["arquivo", /Não é possível usar a pasta/],
+    ];
+    for (const [nome, esperada] of casos) {
+      const arquivo = nome === "arquivo" ? `${pasta}/arquivo` : `${pasta}/${nome}/tabela.sqlite`;
+      const antes = await Deno.readFile(arquivo);
+      assertMatch(await recusaDaPasta(`${pasta}/${nome}`), esperada);
+      assertEquals(await Deno.readFile(arquivo), antes, `${nome} foi mudado`);
+    }
+  } finally {
+    await Deno.remove(pasta, { recursive: true });
+  }
+});
+
+Deno.test("Ctrl-C: o servidor termina os PUTs em curso, recusa novos, e sai com 0", async () => {
+  await using grupo = await iniciarTres(["--dados", "--atraso=700"]);
+  assertEquals((await grupo.pedir(1, { tipo: "PUT", key: "k", value: "antes" })).tipo, "PUT_OK");
+  await using fio = await grupo.abrir(0);
+  await fio.enviar({ tipo: "PUT", id: 1, key: "k", value: "v" });
+  await grupo.programas[0]!.linha(/^Cliente .* PUT key:k value:v$/);
+  grupo.programas[0]!.sinal("SIGINT");
+  // O sinal e o pedido seguinte correm: o servidor já o recebeu quando deixa de aceitar conexões.
+  await ate(
+    () => grupo.abrir(0).then((outro) => outro[Symbol.asyncDispose](), () => true),
+    "parar",
+  );
+  await fio.enviar({ tipo: "GET", id: 2, key: "k" }, { tipo: "PUT", id: 3, key: "k", value: "w" });
+  const respostas = await fio.receberVarias(3);
+  assertEquals(respostas.map(({ tipo, definitivo }) => [tipo, definitivo]), [
+    ["PUT_OK", undefined],
+    ["ERRO", true],
+    ["ERRO", true],
+  ]);
+  assertEquals(await grupo.programas[0]!.codigo(), 0);
+  for (const n of [1, 2]) {
+    grupo.programas[n]!.sinal("SIGINT");
+    assertEquals(await grupo.programas[n]!.codigo(), 0);
+  }
+});
+
+Deno.test("Ctrl-C duas vezes: o servidor sai na hora", async () => {
+  await using grupo = await iniciarTres(["--atraso=60000", "--prazo=60000"]);
+  await using fio = await grupo.abrir(0);
+  await fio.enviar({ tipo: "PUT", id: 1, key: "k", value: "v" });
+  await grupo.programas[0]!.linha(/^Cliente .* PUT key:k value:v$/);
+  grupo.programas[0]!.sinal("SIGINT");
+  await ate(
+    () => grupo.abrir(0).then((outro) => outro[Symbol.asyncDispose](), () => true),
+    "parar",
+  );
+  grupo.programas[0]!.sinal("SIGINT");
+  assertEquals(await grupo.programas[0]!.codigo(), 130);
+});
