@@ -192,6 +192,14 @@ export class Cliente {
     return this.fechar();
   }
 
+  /** Fica com os timestamps de outro cliente dos mesmos servidores: um INIT repetido não os esquece. */
+  async #suceder(anterior: Cliente): Promise<void> {
+    await anterior.fechar();
+    const nomes = (cliente: Cliente) => cliente.#servidores.map(textoDoEndereco).sort().join();
+    if (nomes(this) !== nomes(anterior)) return;
+    for (const [key, timestamp] of anterior.#timestamps) this.#timestamps.set(key, timestamp);
+  }
+
   /** O último timestamp que este cliente tem da key. */
   #timestamp(key: string): number {
     return this.#timestamps.get(key) ?? 0;
@@ -297,8 +305,9 @@ export class Cliente {
         const escolha = await perguntar("Menu: 1) INIT  2) PUT  3) GET\nOpção: ");
         const funcao = FUNCOES[escolha.trim().toUpperCase()];
         if (funcao === "INIT") {
-          await cliente?.fechar();
-          cliente = new Cliente(await Cliente.#init(teclado, acabou, tela), opcoes);
+          const novo = new Cliente(await Cliente.#init(teclado, acabou, tela), opcoes);
+          if (cliente) await novo.#suceder(cliente);
+          cliente = novo;
         } else if (!funcao) {
           tela.erro(`ERRO: opção inválida: ${citar(escolha)}; escolha INIT, PUT ou GET`);
         } else if (!cliente) {
@@ -362,8 +371,12 @@ export class Cliente {
     } catch (erro) {
       const { resposta } = (erro as Error).cause as CausaDaFalha | undefined ?? {};
       if (json && resposta) tela.linha(jsonVisivel(resposta));
-      const duvida = value !== undefined && !falhaDefinitiva(erro);
-      tela.erro(`ERRO: ${textoDoErro(erro)}${duvida ? " (o PUT pode ter acontecido)" : ""}`);
+      const certeza = value === undefined
+        ? ""
+        : falhaDefinitiva(erro)
+        ? " (o PUT não aconteceu)"
+        : " (o PUT pode ter acontecido)";
+      tela.erro(`ERRO: ${textoDoErro(erro)}${certeza}`);
       return false;
     } finally {
       await tela.esvaziar();
@@ -651,37 +664,82 @@ export interface Teclado {
   fechar(): void;
 }
 
+/** Linhas já lidas e ainda não pedidas; além, a entrada espera. */
+const LINHAS_ADIANTADAS_MAX = 1024;
+
 /**
  * Abre o teclado por `node:readline`, que acerta os acentos na console do
  * Windows. Com a entrada ou a saída redirecionada ninguém ecoa o Enter de quem
  * responde: cada pergunta acaba em fim de linha, para que o que vem depois comece
- * no começo da sua.
+ * no começo da sua. Num terminal, o que se digita (ou cola) antes de haver uma
+ * pergunta fica guardado, e só aparece quando for a vez.
  */
 export async function abrirTeclado(tela: Tela): Promise<Teclado> {
   const { createInterface } = await import("node:readline");
+  const { Writable } = await import("node:stream");
   const { default: process } = await import("node:process");
   const terminal = Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
+  let perguntando = false;
+  const eco = new Writable({
+    write(texto, _codificacao, pronto) {
+      if (perguntando) process.stdout.write(texto);
+      pronto();
+    },
+  });
+  Object.defineProperty(eco, "columns", { get: () => process.stdout.columns });
   const leitor = createInterface({
     input: process.stdin,
-    output: terminal ? process.stdout : undefined,
+    output: terminal ? eco : undefined,
     terminal,
     crlfDelay: Infinity,
   });
-  const linhas = leitor[Symbol.asyncIterator]();
+  const adiantadas: string[] = [];
+  let fechado = false;
+  let aoChegar: (() => void) | undefined;
+  leitor.on("line", (linha: string) => {
+    perguntando = false;
+    adiantadas.push(linha);
+    if (adiantadas.length > LINHAS_ADIANTADAS_MAX) leitor.pause();
+    aoChegar?.();
+  });
+  leitor.on("close", () => {
+    fechado = true;
+    aoChegar?.();
+  });
+  // Num terminal é readline quem recebe Ctrl-C e Ctrl-Z; este deixaria a console presa.
+  leitor.on("SIGTSTP", () => {});
+  leitor.on("SIGINT", () => {
+    leitor.close();
+    process.stdout.write("\n");
+    Deno.exit(130);
+  });
+
+  async function proxima(): Promise<string | null> {
+    while (adiantadas.length === 0 && !fechado) {
+      leitor.resume();
+      await new Promise<void>((resolver) => aoChegar = resolver);
+    }
+    return adiantadas.shift() ?? null;
+  }
+
   return {
     async perguntar(texto) {
+      const adiantada = terminal && adiantadas.length > 0;
       if (!terminal) tela.linha(texto.trimEnd());
+      if (adiantada) tela.linha(texto + visivel(adiantadas[0]!));
       await tela.esvaziar();
-      if (terminal) {
-        const [ultima = "", ...anteriores] = texto.split("\n").reverse();
-        for (const linha of anteriores.reverse()) tela.linha(linha);
-        await tela.esvaziar();
-        leitor.setPrompt(ultima);
-        leitor.prompt();
+      if (terminal && !adiantada && !fechado) {
+        // O que não é a última linha do texto não faz parte da que readline redesenha.
+        const corte = texto.lastIndexOf("\n") + 1;
+        process.stdout.write(texto.slice(0, corte));
+        perguntando = true;
+        leitor.setPrompt(texto.slice(corte));
+        leitor.prompt(true);
       }
-      const { value, done } = await linhas.next();
-      if (done && terminal) tela.linha("");
-      return done ? null : value;
+      const linha = await proxima();
+      if (linha === null && perguntando) process.stdout.write("\n");
+      perguntando = false;
+      return linha;
     },
     fechar: () => leitor.close(),
   };
@@ -740,7 +798,9 @@ export function lerArgumentos(
     alias: { ajuda: ["help", "h"], versao: "version" },
     unknown: (arg: string, nome?: string) => {
       if (nome === undefined) return;
-      const dica = /^-\d/.test(arg) ? `; antes de um valor que começa com "-", ponha "--"` : "";
+      const dica = !arg.startsWith("--")
+        ? `; antes de um valor que começa com "-", ponha "--"`
+        : "";
       throw new TypeError(`Opção desconhecida: ${citar(arg)}; veja --ajuda${dica}`);
     },
   }) as { readonly [nome: string]: unknown; readonly _: readonly (string | number)[] };

@@ -336,6 +336,8 @@ export class Servidor {
   readonly #membros = new Map<string, Membro>();
   /** Endereços sendo discados: já ocupam lugar. */
   readonly #entrando = new Set<string>();
+  /** Endereços dos que se perderam e ainda não voltaram. */
+  readonly #perdidos = new Set<string>();
   /** A última leitura do que um seguidor tem de mais novo; são feitas uma de cada vez. */
   #leituras: Promise<void> = Promise.resolve();
   /** Cumprida quando, desde o início, todos já estiveram presentes e lidos. */
@@ -975,6 +977,7 @@ export class Servidor {
       throw erro;
     }
     this.#admitir();
+    if (this.#perdidos.delete(nome)) this.#opcoes.avisar(`Aviso: ${nome} voltou e está em dia`);
   }
 
   /** Um líder que recomeça toma dos outros o que eles têm de mais novo. */
@@ -1065,6 +1068,7 @@ export class Servidor {
     for (const [nome, membro] of this.#membros) {
       if (membro.sessao !== sessao) continue;
       this.#membros.delete(nome);
+      this.#perdidos.add(nome);
       this.#admitir();
       this.#opcoes.avisar(`Aviso: ${motivo}; os PUTs esperam que ${nome} volte`);
     }
@@ -1184,7 +1188,15 @@ export class Servidor {
     const modulo = new URL("./servidor.ts", import.meta.url);
     this.#replicador = new Worker(modulo, { type: "module" });
     this.#replicador.onmessage = ({ data }: MessageEvent<DoReplicador>) => this.#aoReplicador(data);
-    this.#reserva = await this.#ordenar("iniciar", { replicas, dados });
+    // Depois do início, uma falha da outra thread é um estado impossível e para o processo.
+    const falha = Promise.withResolvers<never>();
+    this.#replicador.onerror = (evento) => {
+      evento.preventDefault();
+      falha.reject(new Error(`A thread de replicação falhou: ${evento.message}`));
+    };
+    const iniciado = this.#ordenar("iniciar", { replicas, dados });
+    this.#reserva = await Promise.race([iniciado, falha.promise]);
+    this.#replicador.onerror = null;
     for (let acabou = !dados; !acabou;) {
       const registros = await this.#ordenar("ler", { timestamp: this.#timestamp });
       for (const { key, value, timestamp } of registros) {

@@ -37,7 +37,7 @@ function pausar(ms: number): Promise<void> {
 
 async function cena(titulo: string): Promise<void> {
   await pausar(PAUSA_MS.cena);
-  escrever("\n" + pintar(`── ${titulo} `.padEnd(78, "─"), FORTE));
+  escrever("\n" + pintar(`── ${titulo} `.padEnd(82, "─"), FORTE));
 }
 
 /** Uma das cinco consoles: um processo, o seu teclado e a sua tela. */

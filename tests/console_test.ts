@@ -207,7 +207,7 @@ Deno.test("cliente: o que falha é uma linha ERRO: em stderr, e o menu volta", a
   ]);
   assertMatch(
     linhas[8]!,
-    /^ERRO: Nenhum servidor pôde ser alcançado: 127.0.0.1:\d+: conexão recusada$/,
+    /^ERRO: Nenhum servidor pôde ser alcançado: 127.0.0.1:\d+: conexão recusada \(o PUT não aconteceu\)$/,
   );
   assertEquals(linhas.length, 9);
   assertEquals(linhasDe(saida).filter((linha) => linha.startsWith("Menu")).length, 9);
