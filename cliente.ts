@@ -18,6 +18,7 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
+import { TextLineStream } from "@std/streams/text-line-stream";
 import {
   abrirEntrada,
   abrirSaida,
@@ -230,9 +231,10 @@ export class Cliente {
         if (this.#fechado) throw falha("Cliente fechado", { definitivo: true });
         let elo: Elo | undefined;
         try {
-          elo = await this.#elo(endereco, relogio.resta());
-          // Um GET guarda parte do prazo para os servidores que ainda não tentou.
-          const partes = pedido.tipo === "GET" ? ordem.length - n : 1;
+          // Parte do prazo é dos servidores que ainda não tentou; menos para um PUT enviado.
+          const faltam = ordem.length - n;
+          elo = await this.#elo(endereco, relogio.resta() / faltam);
+          const partes = pedido.tipo === "GET" ? faltam : 1;
           const resposta = await elo.pedir(pedido, relogio.resta() / partes);
           return { resposta, servidor: textoDoEndereco(endereco) };
         } catch (erro) {
@@ -478,8 +480,8 @@ export interface Elo {
    * `cause.definitivo` falso: o pedido pode ter chegado.
    */
   pedir(pedido: Corpo, prazo?: number): Promise<Corpo>;
-  /** Envia uma mensagem que não tem resposta própria. */
-  enviar(corpo: Corpo): void;
+  /** Envia uma linha, uma mensagem que não tem resposta própria. */
+  enviar(linha: string): void;
   /** Fecha a conexão; quem espera falha com este motivo. Fechar de novo nada faz. */
   fechar(motivo: string): void;
 }
@@ -573,7 +575,7 @@ export async function discar(
         saida.enviar(new Mensagem({ ...pedido, id }).linha());
       });
     },
-    enviar: (corpo) => saida.enviar(new Mensagem(corpo).linha()),
+    enviar: saida.enviar,
     fechar: perder,
   };
 }
@@ -622,7 +624,15 @@ export interface Tela {
   erro(texto: string): void;
   /** Espera que tudo tenha sido escrito. */
   esvaziar(): Promise<void>;
+  /**
+   * Cumprida quando as linhas de stdout até aqui foram escritas; `undefined` se já
+   * foram, ou se ninguém lê a console: esperar por ela pararia o serviço.
+   */
+  mostrada(): Promise<void> | undefined;
 }
+
+/** Espera por uma escrita na tela, em milissegundos; além, dá-se por não lida até esvaziar. */
+const TELA_ESPERA_MS = 100;
 
 /** Caracteres à espera de uma saída que ninguém lê; além, as linhas novas se perdem e são contadas. */
 const TELA_MAX = 16 * 1024 * 1024;
@@ -646,7 +656,21 @@ export function abrirTela(): Tela {
     }
     saida.enviar(texto);
   };
+  let parada = false;
+  async function mostrar(): Promise<void> {
+    const escrita = saidas.linha.esvaziar().then(() => parada = false);
+    let temporizador: ReturnType<typeof setTimeout> | undefined;
+    const demora = new Promise<void>((resolver) => {
+      temporizador = setTimeout(() => {
+        parada = true;
+        resolver();
+      }, TELA_ESPERA_MS);
+    });
+    await Promise.race([escrita, demora]);
+    clearTimeout(temporizador);
+  }
   return {
+    mostrada: () => saidas.linha.fila === 0 || parada ? undefined : mostrar(),
     linha: (texto) => escrever("linha", texto),
     erro: (texto) => escrever("erro", texto),
     async esvaziar() {
@@ -664,21 +688,36 @@ export interface Teclado {
   fechar(): void;
 }
 
-/** Linhas já lidas e ainda não pedidas; além, a entrada espera. */
-const LINHAS_ADIANTADAS_MAX = 1024;
+/**
+ * Abre o teclado, ou o que estiver na entrada. Redirecionada, ninguém ecoa o Enter
+ * de quem responde: cada pergunta acaba em fim de linha, para que o que vem depois
+ * comece no começo da sua.
+ */
+export function abrirTeclado(tela: Tela): Promise<Teclado> {
+  if (Deno.stdin.isTerminal()) return abrirTerminal(tela);
+  const entrada: ReadableStream<string> = Deno.stdin.readable
+    .pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream());
+  const linhas = entrada.getReader();
+  return Promise.resolve({
+    async perguntar(texto) {
+      tela.linha(texto.trimEnd());
+      await tela.esvaziar();
+      const { value, done } = await linhas.read();
+      return done ? null : value;
+    },
+    fechar: () => void linhas.cancel().catch(() => {}),
+  });
+}
 
 /**
- * Abre o teclado por `node:readline`, que acerta os acentos na console do
- * Windows. Com a entrada ou a saída redirecionada ninguém ecoa o Enter de quem
- * responde: cada pergunta acaba em fim de linha, para que o que vem depois comece
- * no começo da sua. Num terminal, o que se digita (ou cola) antes de haver uma
- * pergunta fica guardado, e só aparece quando for a vez.
+ * O teclado de verdade, por `node:readline`, que acerta os acentos na console do
+ * Windows. O que se digita (ou cola) antes de haver uma pergunta fica guardado, e
+ * só aparece quando for a sua vez.
  */
-export async function abrirTeclado(tela: Tela): Promise<Teclado> {
+async function abrirTerminal(tela: Tela): Promise<Teclado> {
   const { createInterface } = await import("node:readline");
   const { Writable } = await import("node:stream");
   const { default: process } = await import("node:process");
-  const terminal = Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
   let perguntando = false;
   const eco = new Writable({
     write(texto, _codificacao, pronto) {
@@ -687,19 +726,13 @@ export async function abrirTeclado(tela: Tela): Promise<Teclado> {
     },
   });
   Object.defineProperty(eco, "columns", { get: () => process.stdout.columns });
-  const leitor = createInterface({
-    input: process.stdin,
-    output: terminal ? eco : undefined,
-    terminal,
-    crlfDelay: Infinity,
-  });
+  const leitor = createInterface({ input: process.stdin, output: eco, terminal: true });
   const adiantadas: string[] = [];
   let fechado = false;
   let aoChegar: (() => void) | undefined;
   leitor.on("line", (linha: string) => {
     perguntando = false;
     adiantadas.push(linha);
-    if (adiantadas.length > LINHAS_ADIANTADAS_MAX) leitor.pause();
     aoChegar?.();
   });
   leitor.on("close", () => {
@@ -713,22 +746,12 @@ export async function abrirTeclado(tela: Tela): Promise<Teclado> {
     process.stdout.write("\n");
     Deno.exit(130);
   });
-
-  async function proxima(): Promise<string | null> {
-    while (adiantadas.length === 0 && !fechado) {
-      leitor.resume();
-      await new Promise<void>((resolver) => aoChegar = resolver);
-    }
-    return adiantadas.shift() ?? null;
-  }
-
   return {
     async perguntar(texto) {
-      const adiantada = terminal && adiantadas.length > 0;
-      if (!terminal) tela.linha(texto.trimEnd());
-      if (adiantada) tela.linha(texto + visivel(adiantadas[0]!));
+      const adiantada = adiantadas[0];
+      if (adiantada !== undefined) tela.linha(texto + visivel(adiantada));
       await tela.esvaziar();
-      if (terminal && !adiantada && !fechado) {
+      if (adiantada === undefined && !fechado) {
         // O que não é a última linha do texto não faz parte da que readline redesenha.
         const corte = texto.lastIndexOf("\n") + 1;
         process.stdout.write(texto.slice(0, corte));
@@ -736,10 +759,12 @@ export async function abrirTeclado(tela: Tela): Promise<Teclado> {
         leitor.setPrompt(texto.slice(corte));
         leitor.prompt(true);
       }
-      const linha = await proxima();
-      if (linha === null && perguntando) process.stdout.write("\n");
+      while (adiantadas.length === 0 && !fechado) {
+        await new Promise<void>((resolver) => aoChegar = resolver);
+      }
+      if (adiantadas.length === 0 && perguntando) process.stdout.write("\n");
       perguntando = false;
-      return linha;
+      return adiantadas.shift() ?? null;
     },
     fechar: () => leitor.close(),
   };
@@ -788,7 +813,7 @@ export function lerArgumentos(
   const fim = args.indexOf("--");
   for (const arg of fim < 0 ? args : args.slice(0, fim)) {
     const [nome, valor] = arg.split("=", 2);
-    if (valor !== undefined && sinais.includes(nome!.replace(/^--/, ""))) {
+    if (valor !== undefined && sinais.some((sinal) => nome === `--${sinal}`)) {
       throw new TypeError(`A opção ${nome} não leva valor: ${citar(valor)}`);
     }
   }

@@ -45,6 +45,9 @@ export const KEY_BYTES_MAX = 1024;
 /** Caracteres de um lote de mensagens numa linha só; acima, o lote vira vários. */
 export const LOTE_MAX = 128 * 1024;
 
+/** Caracteres de uma escrita só; o que passa espera a próxima. */
+const ESCRITA_MAX = 1024 * 1024;
+
 /** Bytes do buffer de leitura de uma conexão quieta: é o que custa cada uma. */
 const LEITURA_BYTES_MIN = 4 * 1024;
 
@@ -201,7 +204,7 @@ const LEITORES: { readonly [T in Tipo]: (campos: Campos) => CamposDe[T] } = {
   FORWARD: (c) => ({
     key: lerKey(c),
     value: lerTexto(c, "value"),
-    origem: lerTexto(c, "origem"),
+    origem: lerOrigem(c),
     prazo: lerInteiro(c, "prazo"),
   }),
   LEADER: (c) => ({ token: lerTexto(c, "token") }),
@@ -256,6 +259,15 @@ function lerTexto(campos: Campos, campo: string): string {
     throw new TypeError(`Mensagem recusada: ${campo} tem um surrogate solto, que não é UTF-8`);
   }
   return valor;
+}
+
+/** O endereço de um cliente, que vai para a console como veio: só o que um endereço pode ter. */
+function lerOrigem(campos: Campos): string {
+  const origem = lerTexto(campos, "origem");
+  if (!/^[0-9a-f.:[\]%]{1,64}$/i.test(origem)) {
+    throw new TypeError(`Mensagem recusada: origem deve ser um endereço: ${citar(origem)}`);
+  }
+  return origem;
 }
 
 function lerKey(campos: Campos): string {
@@ -427,8 +439,8 @@ export interface Saida {
 
 /** O que {@linkcode abrirSaida} avisa. */
 export interface AvisosDeSaida {
-  /** Uma escrita acabou: a fila diminuiu. */
-  aoEscrever?: () => void;
+  /** A fila diminuiu de tantos caracteres: foram escritos, ou se perderam. */
+  aoEscrever?: (caracteres: number) => void;
   /** O canal falhou; o que estava na fila se perdeu. */
   aoFalhar?: (erro: unknown) => void;
 }
@@ -449,14 +461,26 @@ export function abrirSaida(
   let falhou = false;
   let aoEsvaziar: (() => void)[] = [];
 
+  /** As próximas linhas, até ESCRITA_MAX caracteres ou uma só. */
+  function tirarParte(): string[] {
+    if (saida.fila <= ESCRITA_MAX) return linhas.splice(0);
+    let [quantas, tamanho] = [1, linhas[0]!.length];
+    while (quantas < linhas.length) {
+      tamanho += linhas[quantas]!.length;
+      if (tamanho > ESCRITA_MAX) break;
+      quantas++;
+    }
+    return linhas.splice(0, quantas);
+  }
+
   async function escoar() {
     escoando = true;
     try {
       await proximaVolta();
       while (linhas.length > 0) {
-        const texto = saida.emLotes ? juntarEmLotes(linhas) : linhas.join("\n") + "\n";
-        const tamanho = saida.fila;
-        linhas = [];
+        const parte = tirarParte();
+        const texto = saida.emLotes ? juntarEmLotes(parte) : parte.join("\n") + "\n";
+        const tamanho = parte.reduce((soma, linha) => soma + linha.length + 1, 0);
         const bytes = codificador.encode(texto);
         for (let n = 0; n < bytes.length;) {
           const escritos = await canal.write(bytes.subarray(n));
@@ -464,12 +488,14 @@ export function abrirSaida(
           saida.escritos += escritos;
         }
         saida.fila -= tamanho;
-        aoEscrever?.();
+        aoEscrever?.(tamanho);
       }
     } catch (erro) {
       falhou = true;
+      const perdidos = saida.fila;
       linhas = [];
       saida.fila = 0;
+      aoEscrever?.(perdidos);
       aoFalhar?.(erro);
     }
     escoando = false;

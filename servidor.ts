@@ -83,13 +83,25 @@ const PUTS_POR_CONEXAO_MAX = 1024;
 const PUTS_POR_SEGUIDOR_MAX = 65_536;
 
 /** Caracteres de PUTs em curso, e de respostas por escrever, numa conexão; além, ela não é lida. */
-const CARACTERES_POR_CONEXAO_MAX = 4 * 1024 * 1024;
+const CARACTERES_POR_CONEXAO_MAX = 1024 * 1024;
+
+/**
+ * Caracteres de respostas por escrever e de lotes em tratamento, em todas as
+ * conexões; além, cai a maior das que não leem o que pediram.
+ */
+const CARACTERES_MAX = 128 * 1024 * 1024;
+
+/** Quantas vezes um lote ocupa mais na memória, aberto, do que na linha em que veio. */
+const LOTE_ABERTO = 8;
 
 /** PUTs na tabela à espera de confirmação, e outros tantos à espera de entrar; além, ERRO definitivo. */
 const PUTS_MAX = 65_536;
 
 /** Caracteres de todos esses PUTs; além, ERRO definitivo. */
-const PUTS_CARACTERES_MAX = 256 * 1024 * 1024;
+const PUTS_CARACTERES_MAX = 64 * 1024 * 1024;
+
+/** JOINs sendo conferidos ao mesmo tempo; além, ERRO definitivo. */
+const JOINS_MAX = 8;
 
 /** Itens de um lote tratados sem dar a vez às outras conexões. */
 const ITENS_POR_VOLTA = 256;
@@ -107,8 +119,14 @@ const PULSO_MS = 1_000;
 /** Pulsos sem um byte do outro lado até dar um servidor por perdido. */
 const PULSOS_MUDOS_MAX = 4;
 
-/** Pulsos que um cliente tem para acabar uma linha, ou para ler um pouco do que pediu; depois, cai. */
-const PULSOS_PARADOS_MAX = 30;
+/** Pulsos que um cliente tem para ler um pouco do que pediu; depois, cai. */
+const PULSOS_SEM_LER_MAX = 30;
+
+/** Pulsos que um cliente tem para acabar uma linha que começou; depois, cai. */
+const PULSOS_DA_LINHA_MAX = 120;
+
+/** O sinal de vida de quem discou. */
+const PULSE = new Mensagem({ tipo: "PULSE" }).linha();
 
 /** Com que folga os prazos são verificados, em milissegundos. */
 const RELOGIO_MS = 20;
@@ -124,6 +142,9 @@ const TENTATIVAS_CALADAS = 4;
 
 /** Espera por uma conexão e pela apresentação entre servidores, em milissegundos. */
 const APRESENTAR_MS = 2_000;
+
+/** Espera por uma página do que um seguidor tem de mais novo, em milissegundos. */
+const BUSCAR_MS = 10_000;
 
 /** Depois de um ERRO que fecha a conexão, o tempo para o outro lado o ler, em milissegundos. */
 const DESPEDIDA_MS = 1_000;
@@ -171,6 +192,8 @@ export interface OpcoesDoServidor {
   dados?: string | undefined;
   /** Recebe cada linha das que o enunciado pede (nada). */
   imprimir?: ((linha: string) => void) | undefined;
+  /** Cumprida quando as linhas impressas até aqui foram mostradas; um PUT_OK espera por ela. */
+  mostrada?: () => Promise<void> | undefined;
   /** Recebe os avisos: o que um operador gostaria de saber (nada). */
   avisar?: (linha: string) => void;
 }
@@ -190,13 +213,22 @@ interface Conexao {
   readonly saida: Saida;
   /** O que o outro lado provou ser; um cliente não prova nada. */
   papel: "cliente" | "seguidor" | "lider";
-  /** PUTs desta conexão ainda sem resposta, e quantos caracteres somam. */
-  puts: number;
+  /** Pedidos desta conexão ainda sem resposta, e quantos caracteres somam. */
+  pendentes: number;
   caracteres: number;
+  /** Caracteres que ocupa o lote em tratamento; zero, nenhum. */
+  lote: number;
   /** Quem espera que as contas acima diminuam, para voltar a ler. */
   aoAliviar: (() => void) | undefined;
   /** O que se viu no último pulso, e há quantos pulsos não muda. */
-  vistos: { lidos: number; blocos: number; escritos: number; mudos: number; parados: number };
+  vistos: {
+    lidos: number;
+    blocos: number;
+    escritos: number;
+    mudos: number;
+    semLer: number;
+    naLinha: number;
+  };
   /** As páginas que o líder está buscando aqui. */
   paginas: AsyncGenerator<Registro[]> | undefined;
   fechada: boolean;
@@ -213,6 +245,8 @@ interface Escrita {
   /** Quando acaba o prazo, por `performance.now()`. */
   readonly vence: number;
   respondida: boolean;
+  /** Se está na tabela à espera de confirmação: enquanto isso ocupa memória, respondida ou não. */
+  naTabela: boolean;
 }
 
 /** Um seguidor que se apresentou ao líder. */
@@ -224,6 +258,8 @@ interface Membro {
   readonly reserva: number;
   /** Se o líder já tem tudo o que ele tinha de mais novo. */
   lido: boolean;
+  /** Rejeitada quando a sessão se perde. */
+  readonly perda: PromiseWithResolvers<never>;
   /** Se ele tem tudo o que o líder tem: recebe REPLICATION e conta para a admissão. */
   emDia: boolean;
 }
@@ -239,7 +275,9 @@ interface Ordens {
   /** Fechar o disco. */
   fechar(pedido: Record<never, never>): void;
   /** Discar e mostrar o token: só então aquele endereço é um seguidor. */
-  juntar(pedido: { endereco: Endereco; token: string }): Omit<Membro, "lido" | "emDia">;
+  juntar(
+    pedido: { endereco: Endereco; token: string },
+  ): Pick<Membro, "sessao" | "timestamp" | "reserva">;
   /** Buscar no seguidor a próxima página do que ele tem depois de um timestamp; vazia, acabou. */
   buscar(pedido: { sessao: number; timestamp: number }): Registro[];
   /** Levar ao seguidor uma página; devolve quando há lugar para outra. */
@@ -298,6 +336,8 @@ export class Servidor {
   /** Termina todos os laços e esperas. */
   readonly #parada = new AbortController();
   readonly #conexoes = new Set<Conexao>();
+  /** Caracteres por escrever e em lotes abertos, de todas elas; ver CARACTERES_MAX. */
+  #ocupados = 0;
   readonly #tarefas = new Set<Promise<void>>();
 
   /**
@@ -315,6 +355,8 @@ export class Servidor {
   readonly #naFila = new Set<Escrita>();
   /** No líder, PUTs na tabela à espera de confirmação, em ordem de timestamp. */
   readonly #emCurso = new Map<number, Escrita>();
+  /** PUTs recebidos e ainda sem resposta, nas duas coleções ou encaminhados. */
+  #putsSemResposta = 0;
   /** Caracteres das duas coleções. */
   #caracteres = 0;
   /** Se há uma verificação de prazos marcada. */
@@ -363,9 +405,18 @@ export class Servidor {
   // --- Início e fim (seção 5a) -----------------------------------------------
 
   private constructor(opcoes: OpcoesDoServidor) {
-    const { ip = PADRAO.ip, porta = PADRAO.porta, lider, imprimir, ...resto } = opcoes;
+    const { ip = PADRAO.ip, porta = PADRAO.porta, lider, imprimir, avisar = () => {}, ...resto } =
+      opcoes;
     const { replicas, atraso, prazo } = PADRAO;
-    this.#opcoes = { replicas, atraso, prazo, dados: undefined, avisar: () => {}, ...resto };
+    this.#opcoes = {
+      replicas,
+      atraso,
+      prazo,
+      mostrada: () => undefined,
+      dados: undefined,
+      ...resto,
+      avisar: (linha) => avisar(visivel(linha)),
+    };
     ({ promise: this.parado, resolve: this.#aoParar } = Promise.withResolvers<void>());
     this.#imprimir = imprimir;
     try {
@@ -420,9 +471,7 @@ export class Servidor {
     if (this.#encerrando) return this.parado;
     this.#encerrando = true;
     this.#ouvinte.close();
-    for (const conexao of this.#conexoes) {
-      while (conexao.puts > 0 && !conexao.fechada) await this.#alivio(conexao);
-    }
+    while (this.#putsSemResposta > 0) await this.#esperar(RELOGIO_MS);
     const saidas = [...this.#conexoes].map(({ saida }) => saida.esvaziar());
     await Promise.race([Promise.all(saidas), this.#esperar(DESPEDIDA_MS)]);
     if (this.#replicador) await this.#ordenar("fechar", {}).catch(() => {});
@@ -475,12 +524,18 @@ export class Servidor {
       let conn: Deno.TcpConn;
       try {
         conn = await this.#ouvinte.accept();
-      } catch {
-        // O ouvinte fechou, ou não há descritores: estes voltam.
-        await this.#esperar(ACEITAR_DE_NOVO_MS);
+      } catch (erro) {
+        // Quem desistiu antes de ser aceito não custa nada; sem descritores, abre-se lugar.
+        const desistiu = erro instanceof Deno.errors.NotConnected ||
+          erro instanceof Deno.errors.ConnectionReset ||
+          erro instanceof Deno.errors.ConnectionAborted;
+        if (!desistiu && !this.#derrubarOciosa()) await this.#esperar(ACEITAR_DE_NOVO_MS);
         continue;
       }
-      if (this.#conexoes.size >= CONEXOES_MAX) this.#derrubarOciosa();
+      if (this.#conexoes.size >= CONEXOES_MAX && !this.#derrubarOciosa()) {
+        conn.close();
+        continue;
+      }
       this.#tarefa(this.#atender(this.#abrirConexao(conn)));
     }
   }
@@ -497,14 +552,18 @@ export class Servidor {
         () => conexao.papel === "cliente" ? LINHA_BYTES_MAX : LINHA_DE_SERVIDOR_BYTES_MAX,
       ),
       saida: abrirSaida(conn, {
-        aoEscrever: () => conexao.aoAliviar?.(),
+        aoEscrever: (caracteres) => {
+          this.#ocupados -= caracteres;
+          conexao.aoAliviar?.();
+        },
         aoFalhar: () => this.#fechar(conexao),
       }),
       papel: "cliente",
-      puts: 0,
+      pendentes: 0,
       caracteres: 0,
+      lote: 0,
       aoAliviar: undefined,
-      vistos: { lidos: 0, blocos: 0, escritos: 0, mudos: 0, parados: 0 },
+      vistos: { lidos: 0, blocos: 0, escritos: 0, mudos: 0, semLer: 0, naLinha: 0 },
       paginas: undefined,
       fechada: false,
     };
@@ -521,7 +580,7 @@ export class Servidor {
         if (espera) await espera;
       }
       if (entrada.falha) this.#recusar(conexao, undefined, entrada.falha.message);
-      while (conexao.puts > 0 && !conexao.fechada) await this.#alivio(conexao);
+      while (conexao.pendentes > 0 && !conexao.fechada) await this.#alivio(conexao);
       await saida.esvaziar();
       if (entrada.falha) await this.#despedir(conexao);
     } catch {
@@ -541,26 +600,38 @@ export class Servidor {
       this.#recusar(conexao, undefined, (erro as Error).message);
       return this.#cheia(conexao) ? this.#haverLugar(conexao) : undefined;
     }
-    if (lida.emLote) return this.#receberLote(conexao, lida.itens);
+    if (lida.emLote) return this.#receberLote(conexao, lida.itens, linha.length * LOTE_ABERTO);
     this.#despachar(conexao, lida.itens[0]);
     return this.#cheia(conexao) ? this.#haverLugar(conexao) : undefined;
   }
 
   /** Trata um lote item a item, sem ocupar a thread nem a memória com um lote enorme. */
-  async #receberLote(conexao: Conexao, itens: readonly unknown[]): Promise<void> {
+  async #receberLote(
+    conexao: Conexao,
+    itens: readonly unknown[],
+    caracteres: number,
+  ): Promise<void> {
     conexao.saida.emLotes = true;
+    conexao.lote = caracteres;
+    this.#ocupar(caracteres);
     for (const [n, item] of itens.entries()) {
-      if (conexao.fechada) return;
+      if (conexao.fechada) break;
       this.#despachar(conexao, item);
       if (this.#cheia(conexao)) await this.#haverLugar(conexao);
       else if (n % ITENS_POR_VOLTA === ITENS_POR_VOLTA - 1) await proximaVolta();
     }
+    conexao.lote = 0;
+    this.#ocupados -= caracteres;
   }
 
   /** Se a conexão tem tanto em curso que não deve ser lida. */
-  #cheia({ papel, puts, caracteres, saida, fechada }: Conexao): boolean {
-    const limite = papel === "cliente" ? PUTS_POR_CONEXAO_MAX : PUTS_POR_SEGUIDOR_MAX;
-    return !fechada && (puts >= limite || caracteres + saida.fila >= CARACTERES_POR_CONEXAO_MAX);
+  #cheia({ papel, pendentes, caracteres, saida, fechada }: Conexao): boolean {
+    if (fechada) return false;
+    // O que um seguidor encaminha só o total limita: parar de lê-lo faria uns clientes
+    // esperarem por outros, e os pulsos não chegarem.
+    if (papel !== "cliente") return pendentes >= PUTS_POR_SEGUIDOR_MAX;
+    return pendentes >= PUTS_POR_CONEXAO_MAX ||
+      caracteres + saida.fila >= CARACTERES_POR_CONEXAO_MAX;
   }
 
   async #haverLugar(conexao: Conexao): Promise<void> {
@@ -596,7 +667,7 @@ export class Servidor {
       case "PULSE":
         return this.#enviar(conexao, { tipo: "PULSE_OK", id: corpo.id });
       case "JOIN":
-        return this.#tarefa(this.#tratarJoin(conexao, corpo));
+        return this.#adiar(conexao, this.#tratarJoin(conexao, corpo));
       case "LEADER":
         return this.#tratarLeader(conexao, corpo);
     }
@@ -611,16 +682,41 @@ export class Servidor {
         case "ENTRY":
           return this.#aplicar(corpo);
         case "FETCH":
-          return this.#tarefa(this.#tratarFetch(conexao, corpo));
+          return this.#adiar(conexao, this.#tratarFetch(conexao, corpo));
         case "SYNC":
-          return this.#tarefa(this.#tratarSync(conexao, corpo));
+          return this.#adiar(conexao, this.#tratarSync(conexao, corpo));
       }
     }
     this.#recusar(conexao, corpo.id, `Pedido recusado: ${corpo.tipo} não cabe nesta conexão`);
   }
 
+  /** Um pedido cuja resposta vem depois, mesmo a quem já fechou a sua metade. */
+  #adiar(conexao: Conexao, tratamento: Promise<void>): void {
+    conexao.pendentes++;
+    this.#tarefa(tratamento.finally(() => {
+      conexao.pendentes--;
+      conexao.aoAliviar?.();
+    }));
+  }
+
   #enviar(conexao: Conexao, corpo: Corpo): void {
+    const antes = conexao.saida.fila;
     conexao.saida.enviar(new Mensagem(corpo).linha());
+    this.#ocupar(conexao.saida.fila - antes);
+  }
+
+  /** Conta caracteres a mais na memória; se são demais, quem não lê o que pediu é derrubado. */
+  #ocupar(caracteres: number): void {
+    this.#ocupados += caracteres;
+    if (this.#ocupados <= CARACTERES_MAX || caracteres === 0) return;
+    let maior: Conexao | undefined;
+    const peso = ({ saida, lote }: Conexao) => saida.fila + lote;
+    for (const conexao of this.#conexoes) {
+      const { saida, vistos, papel } = conexao;
+      if (papel !== "cliente" || saida.fila === 0 || saida.escritos !== vistos.escritos) continue;
+      if (!maior || peso(conexao) > peso(maior)) maior = conexao;
+    }
+    if (maior) this.#fechar(maior);
   }
 
   /** Um ERRO definitivo: o pedido não teve nem terá efeito. */
@@ -659,13 +755,16 @@ export class Servidor {
     }
   }
 
-  /** Abre lugar para uma conexão nova: cai a mais antiga das que nada têm em curso. */
-  #derrubarOciosa(): void {
+  /** Abre lugar para uma conexão nova: cai a mais antiga das que nada têm em curso, se há uma. */
+  #derrubarOciosa(): boolean {
     for (const conexao of this.#conexoes) {
-      if (conexao.papel === "cliente" && conexao.puts === 0 && conexao.saida.fila === 0) {
-        return this.#fechar(conexao);
-      }
+      const { papel, pendentes, saida, entrada } = conexao;
+      if (papel !== "cliente" || pendentes > 0 || saida.fila > 0) continue;
+      if (entrada.parcial > 0 && entrada.lidos !== conexao.vistos.lidos) continue;
+      this.#fechar(conexao);
+      return true;
     }
+    return false;
   }
 
   /** A cada pulso, derruba quem emudeceu ou parou, e dá sinal de vida ao líder. */
@@ -682,24 +781,28 @@ export class Servidor {
         elo.mudos = 0;
         this.#elo.fechar(`Líder ${this.#elo.endereco} não responde`);
       } else {
-        this.#elo.enviar({ tipo: "PULSE" });
+        this.#elo.enviar(PULSE);
       }
     }
   }
 
   #vigiarConexao(conexao: Conexao): void {
     const { entrada: { lidos, blocos, parcial }, saida, vistos, papel } = conexao;
-    const parada = (parcial > 0 && blocos === vistos.blocos) ||
-      (saida.fila > 0 && saida.escritos === vistos.escritos);
+    const semLer = saida.fila > 0 && saida.escritos === vistos.escritos;
+    // Se é este servidor que não a lê, a linha por acabar não é culpa de ninguém.
+    const naLinha = parcial > 0 && blocos === vistos.blocos && !conexao.aoAliviar;
     conexao.vistos = {
       lidos,
       blocos,
       escritos: saida.escritos,
       mudos: lidos === vistos.lidos ? vistos.mudos + 1 : 0,
-      parados: parada ? vistos.parados + 1 : 0,
+      semLer: semLer ? vistos.semLer + 1 : 0,
+      naLinha: naLinha ? vistos.naLinha + 1 : 0,
     };
-    if (papel === "cliente" && conexao.vistos.parados > PULSOS_PARADOS_MAX) this.#fechar(conexao);
-    if (papel !== "cliente" && conexao.vistos.mudos > PULSOS_MUDOS_MAX) this.#fechar(conexao);
+    const perdida = papel === "cliente"
+      ? conexao.vistos.semLer > PULSOS_SEM_LER_MAX || conexao.vistos.naLinha > PULSOS_DA_LINHA_MAX
+      : conexao.vistos.mudos > PULSOS_MUDOS_MAX;
+    if (perdida) this.#fechar(conexao);
   }
 
   // --- PUT (seção 5c) --------------------------------------------------------
@@ -712,13 +815,14 @@ export class Servidor {
     prazo: number,
   ): void {
     const vence = performance.now() + prazo;
-    const escrita = { id, key, value, origem, conexao, vence, respondida: false };
+    const escrita = { id, key, value, origem, conexao, vence, respondida: false, naTabela: false };
     this.#imprimir?.(
       this.lidero
         ? `Cliente ${origem} PUT key:${visivel(key)} value:${visivel(value)}`
         : `Encaminhando PUT key:${visivel(key)} value:${visivel(value)}`,
     );
-    conexao.puts++;
+    conexao.pendentes++;
+    this.#putsSemResposta++;
     conexao.caracteres += key.length + value.length;
     this.#caracteres += key.length + value.length;
     if (this.#discoFalho) {
@@ -752,12 +856,9 @@ export class Servidor {
   #inserir(escrita: Escrita): void {
     const { key, value } = escrita;
     const timestamp = this.#timestamp + 1;
+    escrita.naTabela = true;
     this.#emCurso.set(timestamp, escrita);
     this.#aplicar({ key, value, timestamp });
-    if (timestamp + RESERVA / 2 === this.#reserva) {
-      this.#reserva += RESERVA;
-      this.#mandar({ tipo: "reservar", timestamp, reserva: this.#reserva });
-    }
   }
 
   /** Põe uma versão na tabela, se é mais nova que a que há: uma key só anda para a frente. */
@@ -781,6 +882,11 @@ export class Servidor {
     this.#ateReplicar = 0;
     if (this.#replicador) this.#mandar({ tipo: "replicar", registros, ate });
     else this.#confirmar(ate);
+    // A reserva seguinte vai atrás dos registros: quem a recebe já tem tudo até `ate`.
+    if (this.lidero && this.#aberto && ate + RESERVA / 2 >= this.#reserva) {
+      this.#reserva += RESERVA;
+      this.#mandar({ tipo: "reservar", timestamp: ate, reserva: this.#reserva });
+    }
   }
 
   /** Seção 5c, quando este não é o líder: encaminha o PUT e devolve a resposta do líder. */
@@ -806,16 +912,26 @@ export class Servidor {
    */
   #confirmar(ate: number): void {
     if (this.#lider) this.#enviar(this.#lider, { tipo: "REPLICATION_OK", timestamp: ate });
+    const respostas: (() => void)[] = [];
     for (const [timestamp, escrita] of this.#emCurso) {
       if (timestamp > ate) break;
       this.#emCurso.delete(timestamp);
-      if (escrita.respondida) continue;
+      escrita.naTabela = false;
       const { id, key, origem } = escrita;
+      if (escrita.respondida) {
+        this.#caracteres -= key.length + escrita.value.length;
+        continue;
+      }
       this.#imprimir?.(
         `Enviando PUT_OK ao Cliente ${origem} da key:${visivel(key)} ts:${timestamp}`,
       );
-      this.#responder(escrita, { tipo: "PUT_OK", id, key, timestamp });
+      respostas.push(() => this.#responder(escrita, { tipo: "PUT_OK", id, key, timestamp }));
     }
+    const responder = () => respostas.forEach((resposta) => resposta());
+    // A linha aparece antes de o PUT_OK sair.
+    const espera = respostas.length > 0 ? this.#opcoes.mostrada() : undefined;
+    if (espera) espera.then(responder);
+    else responder();
     this.#escoarFila();
   }
 
@@ -824,9 +940,10 @@ export class Servidor {
     if (escrita.respondida) return;
     escrita.respondida = true;
     const { conexao, key, value } = escrita;
-    conexao.puts--;
+    conexao.pendentes--;
+    this.#putsSemResposta--;
     conexao.caracteres -= key.length + value.length;
-    this.#caracteres -= key.length + value.length;
+    if (!escrita.naTabela) this.#caracteres -= key.length + value.length;
     this.#enviar(conexao, resposta);
     conexao.aoAliviar?.();
   }
@@ -952,12 +1069,15 @@ export class Servidor {
     outros.delete(nome);
     if (nome === this.endereco) throw new Error(`${nome} é o endereço do líder`);
     if (outros.size >= replicas) throw new Error(`o grupo já tem os ${replicas} que espera`);
+    if (this.#entrando.has(nome)) throw new Error(`${nome} já está entrando`);
+    if (this.#entrando.size >= JOINS_MAX) throw new Error("há servidores demais entrando");
 
     let membro: Membro;
     this.#entrando.add(nome);
     try {
       const lido = await this.#ordenar("juntar", { endereco, token });
-      membro = { ...lido, lido: false, emDia: false };
+      membro = { ...lido, lido: false, emDia: false, perda: Promise.withResolvers<never>() };
+      membro.perda.promise.catch(() => {});
       this.#membros.set(nome, membro);
     } finally {
       this.#entrando.delete(nome);
@@ -969,7 +1089,7 @@ export class Servidor {
       if ([...this.#membros.values()].filter((m) => m.lido).length === replicas) {
         await this.#abrir();
       }
-      await this.#abertura.promise;
+      await Promise.race([this.#abertura.promise, membro.perda.promise]);
       await this.#porEmDia(nome, membro);
     } catch (erro) {
       const motivo = (erro as Error).message;
@@ -1069,6 +1189,7 @@ export class Servidor {
       if (membro.sessao !== sessao) continue;
       this.#membros.delete(nome);
       this.#perdidos.add(nome);
+      membro.perda.reject(new Error("servidor perdido"));
       this.#admitir();
       this.#opcoes.avisar(`Aviso: ${motivo}; os PUTs esperam que ${nome} volte`);
     }
@@ -1111,7 +1232,9 @@ export class Servidor {
           this.#elo = await discar(lider, APRESENTAR_MS, { aoPerder: () => this.#aoPerderLider() });
         }
         const pedido = { tipo: "JOIN", endereco: this.endereco, token: this.#token } as const;
-        const resposta = await this.#elo.pedir(pedido);
+        // Perdida a conexão por onde o líder responderia ao JOIN, apresenta-se de novo.
+        const resposta = await Promise.race([this.#elo.pedir(pedido), perda]);
+        if (!resposta) throw new Error("a conexão com o líder se perdeu");
         if (resposta.tipo === "ERRO") throw new Error(resposta.erro);
         if (this.#lider && !this.#elo.perdido) {
           if (avisado) this.#opcoes.avisar(`Aviso: em dia com o líder ${textoDoEndereco(lider)}`);
@@ -1259,12 +1382,14 @@ export class Servidor {
       const emDia = [...this.#sessoes.values()].filter((sessao) => sessao.emDia);
       if (mensagem.tipo === "reservar") {
         const { timestamp, reserva } = mensagem;
-        for (const { elo } of emDia) elo.enviar({ tipo: "SYNC", timestamp, reserva });
+        const linha = new Mensagem({ tipo: "SYNC", timestamp, reserva }).linha();
+        for (const { elo } of emDia) elo.enviar(linha);
         this.#guardar({ reserva });
         return;
       }
       for (const registro of mensagem.registros) {
-        for (const { elo } of emDia) elo.enviar({ tipo: "REPLICATION", ...registro });
+        const linha = new Mensagem({ tipo: "REPLICATION", ...registro }).linha();
+        for (const { elo } of emDia) elo.enviar(linha);
       }
       this.#gravar(mensagem.registros, mensagem.ate);
     }
@@ -1298,11 +1423,14 @@ export class Servidor {
         aoPerder: (motivo) => this.#perder(numero, motivo),
         aoReceber: (corpo) => this.#receberDoSeguidor(numero, corpo),
       });
-      const resposta = await elo.pedir({ tipo: "LEADER", token }, APRESENTAR_MS);
-      if (resposta.tipo !== "LEADER_OK") {
-        const motivo = resposta.tipo === "ERRO" ? resposta.erro : `veio ${resposta.tipo}`;
-        elo.fechar(motivo);
-        throw new Error(`${elo.endereco}: ${motivo}`);
+      let resposta: Corpo;
+      try {
+        resposta = await elo.pedir({ tipo: "LEADER", token }, APRESENTAR_MS);
+        if (resposta.tipo === "ERRO") throw new Error(resposta.erro);
+        if (resposta.tipo !== "LEADER_OK") throw new Error(`respondeu ${resposta.tipo}`);
+      } catch (erro) {
+        elo.fechar("não é um seguidor");
+        throw new Error(`${elo.endereco}: ${textoDoErro(erro)}`);
       }
       // Só agora, provado que é ele, o novo toma o lugar do anterior no mesmo endereço.
       for (const anterior of this.#sessoes.values()) {
@@ -1324,14 +1452,16 @@ export class Servidor {
 
     async #buscar({ sessao, timestamp }: PedidoDa<"buscar">): Promise<ResultadoDa<"buscar">> {
       const { elo, pagina } = this.#sessao(sessao);
-      await elo.pedir({ tipo: "FETCH", timestamp });
+      await elo.pedir({ tipo: "FETCH", timestamp }, BUSCAR_MS);
       // As ENTRYs da página vieram antes do FETCH_OK, pela mesma conexão.
       return pagina.splice(0);
     }
 
     async #levar({ sessao: numero, registros }: PedidoDa<"levar">): Promise<void> {
       const sessao = this.#sessao(numero);
-      for (const registro of registros) sessao.elo.enviar({ tipo: "ENTRY", ...registro });
+      for (const registro of registros) {
+        sessao.elo.enviar(new Mensagem({ tipo: "ENTRY", ...registro }).linha());
+      }
       sessao.levados.push(registros.at(-1)!.timestamp);
       while (sessao.levados.length >= PAGINAS_EM_CURSO_MAX) {
         await new Promise<void>((resolver) => sessao.aoConfirmar = resolver);
@@ -1398,7 +1528,7 @@ export class Servidor {
         vistos.mudos = elo.lidos === vistos.lidos ? vistos.mudos + 1 : 0;
         vistos.lidos = elo.lidos;
         if (vistos.mudos > PULSOS_MUDOS_MAX) elo.fechar(`Servidor ${elo.endereco} não responde`);
-        else elo.enviar({ tipo: "PULSE" });
+        else elo.enviar(PULSE);
       }
     }
 
@@ -1510,6 +1640,7 @@ export class Servidor {
         ...resto,
         ...enderecos,
         imprimir: silencioso ? undefined : tela.linha,
+        mostrada: tela.mostrada,
         avisar: tela.erro,
       });
       atenderSinais(() => {
@@ -1681,7 +1812,7 @@ const AJUDA = `Uso: servidor [opções]    sem os endereços, pergunta por eles
 
 type OpcoesDaLinha = Omit<OpcoesDoServidor, "lider" | "imprimir" | "avisar"> & {
   lider?: Endereco;
-  silencioso: boolean;
+  silencioso?: boolean;
 };
 
 /** Lê as opções; um texto, se é só para mostrá-lo. @throws {TypeError} se alguma não serve. */

@@ -188,6 +188,15 @@ Deno.test("cliente: uma sessão inteira no teclado, por pipe, com LF e CRLF", as
   }
 });
 
+Deno.test("cliente por pipe: só LF e CRLF acabam uma linha; CR, U+2028 e U+2029 são do value", async () => {
+  const { servidor, endereco } = await iniciarUmPrograma();
+  await using _servidor = servidor;
+  const args = [`--servidores=${endereco},${endereco},${endereco}`];
+  const { saida, erros } = await rodar("cliente", args, "put\nk\na\rb\u2028c\u2029d\nget\nk\n");
+  assertEquals(erros, "");
+  assert(saida.includes(`GET key: k value: a\\rb\\u2028c\\u2029d obtido`), saida);
+});
+
 Deno.test("cliente: o que falha é uma linha ERRO: em stderr, e o menu volta", async () => {
   const portas = portasLivres(3);
   const init = ["abc", "", portas[0], "", "70000", portas[1], "", portas[2]];
@@ -253,6 +262,11 @@ Deno.test("cliente put e get: a linha do enunciado, ou a resposta em JSON, e o c
       ["put", "--", "-k", "--v"],
       0,
       `PUT_OK key: -k value --v timestamp 3 realizada no servidor ${endereco}`,
+    ],
+    [
+      ["put", "ajuda=x", "json=1", "--json"],
+      0,
+      '{"tipo":"PUT_OK","id":1,"key":"ajuda=x","timestamp":4}',
     ],
   ];
   for (const [args, codigo, saida] of casos) {

@@ -47,7 +47,7 @@ export interface Relatorio {
 // --- O acaso -----------------------------------------------------------------
 
 /** Um gerador de números ao acaso com semente. */
-function sorteio(semente: number) {
+export function sorteio(semente: number) {
   const gerador = xoroshiro128plus(semente);
   const inteiro = (de: number, ate: number): number => uniformInt(gerador, de, ate);
   return { inteiro, um: <T>(itens: readonly T[]): T => itens[inteiro(0, itens.length - 1)]! };
@@ -153,6 +153,11 @@ export class Retransmissor {
       bytes = Uint8Array.from(texto, (letra) => letra.charCodeAt(0));
     }
     return bytes;
+  }
+
+  /** Quantas conexões há, contando os dois lados. */
+  get abertas(): number {
+    return this.#conexoes.size;
   }
 
   /** Derruba as conexões. */

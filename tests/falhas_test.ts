@@ -180,6 +180,20 @@ Deno.test("um seguidor morto: os GETs seguem, os PUTs esperam; ele volta vazio e
   assert(!grupo.programas[2]!.saida.includes("REPLICATION key:k1 "), grupo.programas[2]!.saida);
 });
 
+Deno.test("PUTs enormes por um seguidor, com outro fora: todos recusados como definitivos, ninguém cai", async () => {
+  await using grupo = await iniciarTres(["--prazo=2000"]);
+  await grupo.pedir(1, { tipo: "PUT", key: "k", value: "v" });
+  await grupo.programas[2]!.matar();
+  await ate(() => /os PUTs esperam/.test(grupo.programas[0]!.erros), "o líder notar");
+  const value = "x".repeat(1000 * 1024);
+  const respostas = await Promise.all([
+    ...Array.from({ length: 8 }, (_, n) => grupo.pedir(1, { tipo: "PUT", key: `k${n}`, value })),
+    grupo.pedir(1, { tipo: "PUT", key: "k", value: "pequeno" }),
+  ]);
+  assertEquals(respostas.map(({ definitivo }) => definitivo), respostas.map(() => true));
+  assertEquals(grupo.programas[1]!.erros, "");
+});
+
 Deno.test("o líder morto volta vazio, toma dos outros o que há, e não repete timestamps", async () => {
   await using grupo = await iniciarTres();
   for (let n = 1; n <= 3; n++) {

@@ -44,7 +44,7 @@ const CORPOS: { readonly [T in Corpo["tipo"]]: fc.Arbitrary<object> } = {
   ERRO: fc.record({ erro: texto, definitivo: fc.boolean() }),
   JOIN: fc.record({ endereco: texto, token: texto }),
   JOIN_OK: fc.constant({}),
-  FORWARD: fc.record({ key, value: texto, origem: texto, prazo: inteiro }),
+  FORWARD: fc.record({ key, value: texto, origem: fc.ipV4(), prazo: inteiro }),
   LEADER: fc.record({ token: texto }),
   LEADER_OK: fc.record({ timestamp: inteiro, reserva: inteiro }),
   FETCH: fc.record({ timestamp: inteiro }),
@@ -161,6 +161,14 @@ Deno.test("Mensagem.ler() conta os bytes UTF-8 da key, nos dois lados do limite"
 Deno.test("Mensagem.ler() dá timestamp 0 a um GET sem timestamp e ignora campos a mais", () => {
   const { corpo } = Mensagem.ler(JSON.parse('{"tipo":"GET","id":7,"key":"k","value":1,"x":[]}'));
   assertEquals(corpo, { tipo: "GET", id: 7, key: "k", timestamp: 0 });
+});
+
+Deno.test("Mensagem.ler() não deixa a origem de um FORWARD forjar uma linha da console", () => {
+  const forward = { tipo: "FORWARD", id: 1, key: "k", value: "v", prazo: 1 };
+  for (const origem of ["x\nREPLICATION key:a", "\x1b[2J", "", "1.2.3.4:5 PUT key:a"]) {
+    assertThrows(() => Mensagem.ler({ ...forward, origem }), TypeError, "origem");
+  }
+  for (const origem of ["1.2.3.4:5", "[fe80::1%2]:5"]) Mensagem.ler({ ...forward, origem });
 });
 
 Deno.test("Mensagem.idDe() acha o id do que não é uma Mensagem, ou nada", () => {
@@ -332,6 +340,16 @@ Deno.test("abrirSaida() em lotes faz um array de várias e deixa uma sozinha com
     '[{"a":4},{"a":5}]',
     "",
   ]);
+});
+
+Deno.test("abrirSaida() escreve uma fila enorme aos pedaços", async () => {
+  const canal = canalQueGuarda();
+  const saida = abrirSaida(canal);
+  const linhas = Array.from({ length: 10 }, (_, n) => String(n).repeat(600 * 1024));
+  for (const linha of linhas) saida.enviar(linha);
+  await saida.esvaziar();
+  assertEquals(canal.escritas, linhas.map((linha) => linha + "\n"));
+  assertEquals(saida.fila, 0);
 });
 
 Deno.test("abrirSaida() avisa uma vez que o canal falhou, e depois nada guarda", async () => {

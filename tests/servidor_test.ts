@@ -1,7 +1,9 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { ate, Fio, iniciarGrupo, type Json, portasLivres } from "./apoio.ts";
+import { Retransmissor, sorteio } from "./falhas.ts";
 import { KEY_BYTES_MAX, LINHA_BYTES_MAX } from "../mensagem.ts";
 import { confirmadoPorTodos, Servidor } from "../servidor.ts";
+import { connect } from "node:net";
 
 const put = (id: number, key: string, value: string) => ({ tipo: "PUT", id, key, value });
 const get = (id: number, key: string, timestamp?: number) => ({ tipo: "GET", id, key, timestamp });
@@ -425,4 +427,97 @@ Deno.test("Servidor.parar() fecha as conexões, e parar de novo nada faz", async
   await grupo[Symbol.asyncDispose]();
   await grupo[Symbol.asyncDispose]();
   assertEquals(await fio.fim(), []);
+});
+
+// --- O que já deu errado -----------------------------------------------------
+
+Deno.test("Servidor: mil conexões abortadas não fazem os outros esperarem para ser aceitos", async () => {
+  await using grupo = await iniciarSozinho();
+  const [host, porta] = grupo.enderecos[0]!.split(":");
+  for (let n = 0; n < 1000; n++) {
+    await new Promise<void>((resolver) => {
+      const socket = connect(Number(porta), host, () => socket.resetAndDestroy());
+      socket.on("close", () => resolver());
+      socket.on("error", () => {});
+    });
+  }
+  await using fio = await Fio.abrir(grupo.enderecos[0]!);
+  assertEquals((await fio.pedir(get(1, "k"))).id, 1);
+});
+
+Deno.test("Servidor: muitos que pedem muito e não leem não enchem a memória", async () => {
+  await using grupo = await iniciarSozinho();
+  await using normal = await Fio.abrir(grupo.enderecos[0]!);
+  await normal.pedir(put(1, "grande", "x".repeat(900 * 1024)));
+  const [hostname, porta] = grupo.enderecos[0]!.split(":");
+  using gulosos = new DisposableStack();
+  const pedidos = new TextEncoder().encode((JSON.stringify(get(1, "grande")) + "\n").repeat(8));
+  for (let n = 0; n < 400; n++) {
+    const conn = gulosos.use(await Deno.connect({ hostname: hostname!, port: Number(porta) }));
+    await conn.write(pedidos);
+    if (n % 20 === 0) assertEquals((await normal.pedir(get(n, "k"))).id, n);
+  }
+  const { rss } = Deno.memoryUsage();
+  assert(rss < 1.5 * 2 ** 30, `${Math.round(rss / 2 ** 20)} MB para quem não lê`);
+});
+
+Deno.test("Servidor: PUTs sem confirmação contam na memória mesmo depois do ERRO", async () => {
+  await using grupo = await iniciarGrupo(1, { 0: { prazo: 200 }, 1: { atraso: 60_000 } });
+  await using fio = await Fio.abrir(grupo.enderecos[0]!);
+  const erros: Json[] = [];
+  for (let n = 0; n < 100; n++) {
+    erros.push(await fio.pedir(put(n, `k${n}`, "x".repeat(900 * 1024))));
+    if (erros.at(-1).definitivo) break;
+  }
+  assertMatch(erros.at(-1).erro, /PUTs demais em curso/);
+  assert(erros.slice(0, -1).every(({ definitivo }) => !definitivo));
+});
+
+Deno.test("Servidor: o PUT_OK espera que a sua linha tenha aparecido na console", async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  await using grupo = await iniciarGrupo(0, { 0: { mostrada: () => promise } });
+  await using fio = await Fio.abrir(grupo.enderecos[0]!);
+  await fio.enviar(put(1, "k", "v"));
+  await ate(() => grupo.linhas[0]!.some((linha) => linha.startsWith("Enviando")), "a linha");
+  // Quem só lê não espera pela console.
+  await fio.enviar(get(2, "k"));
+  assertEquals((await fio.receber()).id, 2);
+  resolve();
+  assertEquals(await fio.receber(), { tipo: "PUT_OK", id: 1, key: "k", timestamp: 1 });
+});
+
+Deno.test("Servidor: um JOIN que não dá em nada é respondido, a quem fechou a sua metade também, e não deixa conexões", async () => {
+  const ouvinte = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  await using grupo = await iniciarGrupo(2, { 2: { lider: "127.0.0.1:1" } });
+  await using fio = await Fio.abrir(grupo.enderecos[0]!);
+  const join = { tipo: "JOIN", endereco: `127.0.0.1:${ouvinte.addr.port}`, token: "x" };
+  await fio.enviar(...[1, 2, 3].map((id) => ({ ...join, id })));
+  await fio.fecharEscrita();
+  using discada = await ouvinte.accept();
+  const respostas = await fio.fim();
+  assertEquals(respostas.map(({ tipo, definitivo }) => [tipo, definitivo]), [
+    ["ERRO", true],
+    ["ERRO", true],
+    ["ERRO", true],
+  ]);
+  const buffer = new Uint8Array(1024);
+  while (await discada.read(buffer) !== null);
+  ouvinte.close();
+});
+
+Deno.test("Servidor: um seguidor que se perde enquanto o líder espera o outro se apresenta de novo", async () => {
+  const porta = portasLivres(1)[0]!;
+  await using lider = await Servidor.iniciar({ porta: 0 });
+  await using relaio = new Retransmissor(porta, sorteio(1));
+  const anuncia = new Retransmissor(Number(lider.endereco.split(":")[1]), sorteio(1), [
+    [`"endereco":"127.0.0.1:${porta}"`, `"endereco":"127.0.0.1:${relaio.porta}"`],
+  ]);
+  await using _anuncia = anuncia;
+  await using _a = await Servidor.iniciar({ porta, lider: `127.0.0.1:${anuncia.porta}` });
+  await ate(() => relaio.abertas > 0, "o líder discar para o seguidor");
+  await new Promise((resolver) => setTimeout(resolver, 200));
+  relaio.cortar();
+  await using _b = await Servidor.iniciar({ porta: 0, lider: lider.endereco });
+  await using fio = await Fio.abrir(lider.endereco);
+  assertEquals((await fio.pedir(put(1, "k", "v"))).tipo, "PUT_OK");
 });
