@@ -216,6 +216,10 @@ export class Programa {
     for await (const bytes of canal) guardar(decodificador.decode(bytes, { stream: true }));
   }
 
+  get pid(): number {
+    return this.#filho.pid;
+  }
+
   /** Digita no teclado do programa. */
   digitar(texto: string): Promise<void> {
     return this.#entrada.write(new TextEncoder().encode(texto));

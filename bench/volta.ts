@@ -1,0 +1,131 @@
+/**
+ * Quanto custa a volta de um servidor vazio a um grupo com um milhão de keys?
+ *
+ * O teto: a tabela inteira passa uma vez por JSON.stringify no líder e JSON.parse
+ * no seguidor, cada um num processo: perto de 2 µs por registro em cada lado, logo
+ * uns 2 s por milhão, se nada mais disputa os processadores.
+ *
+ * Mede o tempo até o servidor estar em dia, a memória dos dois lados e o p99 de
+ * GETs nos dois, durante a volta e em repouso, na mesma corrida.
+ *
+ * ```sh
+ * deno run --allow-net --allow-run --allow-read --allow-write bench/volta.ts
+ * ```
+ *
+ * @module
+ */
+
+import { discar, type Elo, inteiroEntre, lerArgumentos, lerOpcao } from "../cliente.ts";
+import { lerEndereco } from "../mensagem.ts";
+import { argumentosDoServidor, ate, atendendo, portasLivres, Programa } from "../tests/apoio.ts";
+
+/** Keys na tabela, bytes de cada value, GETs por segundo de cada sonda e duração do repouso. */
+const PADRAO_KEYS = 1_000_000;
+const VALUE = "x".repeat(100);
+const EM_CURSO = 2_000;
+const REPOUSO_MS = 5_000;
+
+const escrever = (texto: string) => Deno.stdout.writeSync(new TextEncoder().encode(texto + "\n"));
+
+/** Pede um GET por vez, sem parar, e guarda quanto cada um demorou. */
+function sondar(elo: Elo, keys: number) {
+  const demoras: number[] = [];
+  let parar = false;
+  const fim = (async () => {
+    for (let n = 0; !parar && !elo.perdido; n++) {
+      const inicio = performance.now();
+      await elo.pedir({ tipo: "GET", key: `key${n * 7919 % keys}`, timestamp: 0 }, 10_000);
+      demoras.push(performance.now() - inicio);
+      await new Promise((resolver) => setTimeout(resolver, 1));
+    }
+  })();
+  return {
+    async parar() {
+      parar = true;
+      await fim;
+      demoras.sort((a, b) => a - b);
+      const quantil = (q: number) => demoras[Math.floor(demoras.length * q)] ?? NaN;
+      return {
+        n: demoras.length,
+        p50: quantil(0.5),
+        p99: quantil(0.99),
+        maior: quantil(0.9999999),
+      };
+    },
+  };
+}
+
+type Sonda = Awaited<ReturnType<ReturnType<typeof sondar>["parar"]>>;
+
+const texto = ({ n, p50, p99, maior }: Sonda) =>
+  `p50 ${p50.toFixed(2)} ms, p99 ${p99.toFixed(2)} ms, maior ${maior.toFixed(1)} ms (${n} GETs)`;
+
+/** Memória residente de um processo, em MB, onde o sistema a mostra em /proc. */
+function memoria(pid: number): string {
+  try {
+    const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+    const mb = (campo: string) =>
+      Math.round(Number(new RegExp(`${campo}:\\s+(\\d+)`).exec(status)![1]) / 1024);
+    return `${mb("VmRSS")} MB (pico ${mb("VmHWM")})`;
+  } catch {
+    return "não disponível neste sistema";
+  }
+}
+
+async function encher(elo: Elo, keys: number): Promise<void> {
+  let proxima = 0;
+  await Promise.all(Array.from({ length: EM_CURSO }, async () => {
+    while (proxima < keys) {
+      const key = `key${proxima++}`;
+      const { tipo } = await elo.pedir({ tipo: "PUT", key, value: VALUE }, 30_000);
+      if (tipo !== "PUT_OK") throw new Error(`PUT de ${key}: ${tipo}`);
+    }
+  }));
+}
+
+if (import.meta.main) {
+  const lidos = lerArgumentos(Deno.args, { textos: ["keys"], sinais: [] });
+  const keys = lerOpcao(lidos, "keys", inteiroEntre(1000, 10_000_000)) ?? PADRAO_KEYS;
+  const portas = portasLivres(3);
+  const enderecos = portas.map((porta) => `127.0.0.1:${porta}`);
+  const args = (n: number) =>
+    argumentosDoServidor(portas[n]!, portas[0]!, ["--silencioso", "--prazo=30000"]);
+  const iniciar = async (n: number) => {
+    const programa = new Programa("servidor", args(n));
+    await atendendo(enderecos[n]!);
+    return programa;
+  };
+  const programas = [await iniciar(0), await iniciar(1), await iniciar(2)];
+  const elos = await Promise.all(enderecos.map((e) => discar(lerEndereco(e), 1000)));
+  const inicio = performance.now();
+  await encher(elos[0]!, keys);
+  escrever(`${keys} keys de ${VALUE.length} bytes em ${Math.round(performance.now() - inicio)} ms`);
+
+  const repouso = [sondar(elos[0]!, keys), sondar(elos[2]!, keys)];
+  await new Promise((resolver) => setTimeout(resolver, REPOUSO_MS));
+  const emRepouso = await Promise.all(repouso.map((sonda) => sonda.parar()));
+
+  await programas[2]!.matar();
+  const partida = performance.now();
+  programas[2] = await iniciar(2);
+  const volta = await discar(lerEndereco(enderecos[2]!), 1000);
+  const sondas = [sondar(elos[0]!, keys), sondar(volta, keys)];
+  await ate(async () => {
+    const put = { tipo: "PUT", key: "sonda", value: "v" } as const;
+    return (await elos[0]!.pedir(put, 60_000)).tipo === "PUT_OK";
+  }, "o PUT que diz que todos estão em dia");
+  const segundos = (performance.now() - partida) / 1000;
+  const naVolta = await Promise.all(sondas.map((sonda) => sonda.parar()));
+
+  escrever(`volta: ${segundos.toFixed(1)} s, ${Math.round(keys / segundos)} registros/s`);
+  for (const [n, nome] of [[0, "líder"], [1, "quem volta"]] as const) {
+    const razao = naVolta[n]!.p99 / emRepouso[n]!.p99;
+    escrever(`${nome}: memória ${memoria(programas[n === 0 ? 0 : 2]!.pid)}`);
+    escrever(`  GET em repouso: ${texto(emRepouso[n]!)}`);
+    escrever(`  GET na volta:   ${texto(naVolta[n]!)}; p99 ${razao.toFixed(1)} vezes`);
+  }
+  escrever(`deno ${Deno.version.deno}, ${navigator.hardwareConcurrency} processadores`);
+  for (const linha of programas[0]!.erros.split("\n").filter((l) => /%/.test(l))) escrever(linha);
+  for (const elo of [...elos, volta]) elo.fechar("fim");
+  await Promise.all(programas.map((programa) => programa.matar()));
+}
