@@ -976,6 +976,7 @@ export class Servidor {
 
   /** Por que os PUTs não andam. */
   #oQueFalta(): string {
+    if (this.#discoFalho) return this.#discoFalho;
     if (this.#enderecoDoLider) {
       return `sem ligação com o líder ${textoDoEndereco(this.#enderecoDoLider)}`;
     }
@@ -1751,6 +1752,8 @@ function motivoDoDisco(erro: unknown): string {
   if (/locked/.test(texto)) return "está em uso por outro servidor";
   if (/malformed|not a database/.test(texto)) return `${ARQUIVO} está danificado: ${texto}`;
   if (/disk is full/.test(texto)) return "o disco está cheio";
+  if (/readonly/.test(texto)) return "sem permissão de escrita";
+  if (/unable to open/.test(texto)) return `não foi possível abrir ${ARQUIVO}`;
   return texto;
 }
 

@@ -226,7 +226,7 @@ Deno.test("cliente sai com 0 onde quer que a entrada acabe", async () => {
   const { servidor, porta } = await iniciarUmPrograma();
   await using _servidor = servidor;
   const completa = ["INIT", "", porta, "", porta, "", porta, "PUT", "k", "v", "GET", "k"];
-  for (let n = 0; n <= completa.length; n += 2) {
+  for (let n = 0; n <= completa.length; n++) {
     const { codigo, erros } = await rodar("cliente", [], completa.slice(0, n).join("\n"));
     assertEquals([codigo, erros], [0, ""], `acabou depois de ${n} respostas`);
   }

@@ -24,9 +24,12 @@ const PRAZO_MS = 2_000;
 /** Além do prazo, o que se dá a uma máquina ocupada antes de dizer que um pedido pendeu. */
 const FOLGA_MS = 3_000;
 
-/** Clientes, e keys que disputam. */
+/** Clientes, e keys que todos disputam; as outras são escritas uma vez só, e não podem sumir. */
 const CLIENTES = 6;
-const KEYS = 5;
+const DISPUTADAS = 5;
+
+/** Itens de cada lote com que se lê a tabela no fim. */
+const LEITURA_LOTE = 500;
 
 /** O plano de uma corrida. */
 export interface Plano {
@@ -194,6 +197,8 @@ class Bancada {
   readonly portas = portasLivres(3);
   readonly retransmissores: Retransmissor[] = [];
   readonly inicios: number[][] = [[], [], []];
+  /** O último que começou: é onde um erro ao voltar apareceria. */
+  ultimo = 0;
   readonly #programas: (Programa | undefined)[] = [undefined, undefined, undefined];
   readonly #lideres: number[];
   readonly #pasta: string | undefined;
@@ -226,6 +231,7 @@ class Bancada {
       argumentosDoServidor(this.portas[n]!, this.#lideres[n]!, outras),
     );
     await atendendo(this.endereco(n));
+    this.ultimo = n;
   }
 
   async matar(n: number): Promise<void> {
@@ -261,9 +267,15 @@ async function anotar(
 ): Promise<void> {
   const timestamps = new Map<string, number>();
   for (let n = 0; !parada.aborted; n++) {
-    const servidor = sorteio.inteiro(0, 2);
-    const key = `k${sorteio.inteiro(1, KEYS)}`;
-    const tipo = sorteio.um(["PUT", "GET"] as const);
+    const servidor = sorteio.um([bancada.ultimo, sorteio.inteiro(0, 2)]);
+    const disputada = `k${sorteio.inteiro(1, DISPUTADAS)}`;
+    const conhecidas = [...timestamps.keys()];
+    const [tipo, key] = sorteio.um<["PUT" | "GET", string]>([
+      ["PUT", disputada],
+      ["PUT", `c${cliente}/${n}`],
+      ["GET", disputada],
+      ["GET", conhecidas.length > 0 ? sorteio.um(conhecidas) : disputada],
+    ]);
     const value = `${cliente}/${n}`;
     const meuTimestamp = timestamps.get(key) ?? 0;
     const pedido: Corpo = tipo === "PUT"
@@ -271,7 +283,7 @@ async function anotar(
       : { tipo, key, timestamp: meuTimestamp };
     const resposta = await pedirUmaVez(bancada.endereco(servidor), pedido);
     if (!resposta) {
-      await pausar(20);
+      await pausar(2);
       continue;
     }
     const { timestamp } = { timestamp: 0, ...resposta.resposta };
@@ -335,7 +347,21 @@ async function provocar(
   while (performance.now() < fim) {
     await pausar(sorteio.inteiro(50, 600));
     bancada.conferirVivos();
-    const falha = sorteio.um(["matar", "matar", "rede", "rede", "rede"]);
+    const falha = sorteio.um(["matar", "matar", "calar e matar", "rede", "rede", "rede"]);
+    if (falha === "calar e matar") {
+      // O líder insere PUTs que não chegam a ninguém, mostra-os a quem lhe pede, e morre.
+      contar("cala os seguidores e mata o líder");
+      for (const retransmissor of bancada.retransmissores) retransmissor.mudo = "ida";
+      await pausar(sorteio.inteiro(50, 500));
+      await bancada.matar(0);
+      for (const retransmissor of bancada.retransmissores) {
+        retransmissor.cortar();
+        retransmissor.sarar();
+      }
+      await bancada.iniciar(0);
+      await sarado(bancada);
+      continue;
+    }
     if (falha === "matar") {
       // Na memória, um por vez: o que só um guardava morreria com ele. No disco, até os três.
       const quantos = plano.emDisco ? sorteio.um([1, 1, 2, 3]) : 1;
@@ -377,36 +403,41 @@ export async function correr(plano: Plano): Promise<Relatorio> {
       { length: CLIENTES },
       (_, n) => anotar(n, bancada, sorteio(plano.semente + n + 1), operacoes, parada.signal),
     );
+    const quebras: string[] = [];
     try {
       await provocar(bancada, plano, acaso, falhas);
       for (const retransmissor of bancada.retransmissores) retransmissor.sarar();
       await sarado(bancada);
+    } catch (erro) {
+      quebras.push((erro as Error).message);
     } finally {
       parada.abort();
       await Promise.all(clientes);
     }
-    await sarado(bancada);
-    bancada.conferirVivos();
+    const keys = [...new Set(operacoes.map(({ key }) => key))];
     const historia: Historia = {
       operacoes,
       inicios: bancada.inicios,
       emDisco: plano.emDisco,
       prazo: PRAZO_MS + FOLGA_MS,
-      tabelas: await Promise.all([0, 1, 2].map((n) => lerTabela(bancada.endereco(n)))),
+      tabelas: await Promise.all([0, 1, 2].map((n) => lerTabela(bancada.endereco(n), keys))),
     };
-    return { historia, falhas, quebras: verificar(historia) };
+    return { historia, falhas, quebras: [...quebras, ...verificar(historia)] };
   } finally {
     if (pasta) await Deno.remove(pasta, { recursive: true });
   }
 }
 
-/** O que um servidor tem de cada key da bancada. */
-async function lerTabela(endereco: string): Promise<Historia["tabelas"][number]> {
+/** O que um servidor tem de cada key. */
+async function lerTabela(endereco: string, keys: string[]): Promise<Historia["tabelas"][number]> {
   await using fio = await Fio.abrir(endereco);
   const tabela = new Map<string, { value: string | null; timestamp: number }>();
-  for (let n = 1; n <= KEYS; n++) {
-    const { value, timestamp } = await fio.pedir({ tipo: "GET", id: n, key: `k${n}` });
-    tabela.set(`k${n}`, { value, timestamp });
+  for (let n = 0; n < keys.length; n += LEITURA_LOTE) {
+    const lote = keys.slice(n, n + LEITURA_LOTE);
+    await fio.enviar(lote.map((key, id) => ({ tipo: "GET", id, key })));
+    for (const { key, value, timestamp } of await fio.receberVarias(lote.length)) {
+      tabela.set(key, { value, timestamp });
+    }
   }
   return tabela;
 }

@@ -372,3 +372,65 @@ Deno.test("Ctrl-C duas vezes: o servidor sai na hora", async () => {
   grupo.programas[0]!.sinal("SIGINT");
   assertEquals(await grupo.programas[0]!.codigo(), 130);
 });
+
+// --- Disco cheio -------------------------------------------------------------
+
+/** Um disco de verdade que enche: só o Linux, como root, o faz sem mais nada. */
+async function montar(pasta: string, opcoes: string): Promise<boolean> {
+  const args = ["-t", "tmpfs", "-o", opcoes, "tmpfs", pasta];
+  return await new Deno.Command("mount", { args, stderr: "null" }).output()
+    .then(({ success }) => success, () => false);
+}
+
+async function desmontar(pasta: string): Promise<void> {
+  await new Deno.Command("umount", { args: [pasta] }).output();
+}
+
+const pode = await (async () => {
+  if (Deno.build.os !== "linux") return false;
+  const pasta = await Deno.makeTempDir({ prefix: "kv-teste-" });
+  const montou = await montar(pasta, "size=64k");
+  if (montou) await desmontar(pasta);
+  await Deno.remove(pasta);
+  return montou;
+})();
+
+Deno.test(
+  "--dados num disco cheio: PUTs recusados como definitivos, GETs seguem; com lugar, tudo volta",
+  {
+    ignore: !pode,
+  },
+  async () => {
+    const pasta = await Deno.makeTempDir({ prefix: "kv-teste-" });
+    await montar(pasta, "size=2m");
+    try {
+      const [porta] = portasLivres(1);
+      const opcoes = ["--replicas=0", "--prazo=1000", `--dados=${pasta}/d`];
+      const servidor = new Programa("servidor", argumentosDoServidor(porta!, porta!, opcoes));
+      await using _servidor = servidor;
+      await atendendo(`127.0.0.1:${porta}`);
+      await using fio = await Fio.abrir(`127.0.0.1:${porta}`);
+      const put = (n: number) =>
+        fio.pedir({ tipo: "PUT", id: n, key: `k${n}`, value: "x".repeat(300 * 1024) });
+      let n = 0;
+      while ((await put(n)).tipo === "PUT_OK") n++;
+      assert(n > 0, "nem o primeiro PUT coube");
+      const recusado = await put(n + 1);
+      assertEquals([recusado.tipo, recusado.definitivo], ["ERRO", true]);
+      assertMatch(recusado.erro, /disco está cheio/);
+      assertMatch(servidor.erros, /^Aviso: .*disco está cheio.*\n$/);
+      assertEquals((await fio.pedir({ tipo: "GET", id: 1, key: "k0" })).timestamp, 1);
+      await montar(pasta, "remount,size=32m");
+      await ate(async () => (await put(n + 2)).tipo === "PUT_OK", "o disco voltar a gravar");
+      // O que já estava na tabela quando o disco encheu foi gravado; o recusado, não.
+      assertEquals((await fio.pedir({ tipo: "GET", id: 1, key: `k${n}` })).timestamp, n + 1);
+      assertEquals((await fio.pedir({ tipo: "GET", id: 1, key: `k${n + 1}` })).timestamp, 0);
+      await fio[Symbol.asyncDispose]();
+      servidor.sinal("SIGINT");
+      await servidor.codigo();
+    } finally {
+      await desmontar(pasta);
+      await Deno.remove(pasta, { recursive: true });
+    }
+  },
+);

@@ -57,9 +57,14 @@ export function verificar(historia: Historia): string[] {
 }
 
 function* tabelasIguais({ tabelas }: Historia): Generator<string> {
-  const [primeira, ...outras] = tabelas.map((tabela) => JSON.stringify([...tabela].sort()));
-  for (const [n, outra] of outras.entries()) {
-    if (outra !== primeira) yield `tabelas diferentes: servidor 0 ${primeira}, ${n + 1} ${outra}`;
+  const [primeira, ...outras] = tabelas;
+  for (const key of new Set(tabelas.flatMap((tabela) => [...tabela.keys()]))) {
+    const esperada = JSON.stringify(primeira?.get(key));
+    for (const [n, outra] of outras.entries()) {
+      const achada = JSON.stringify(outra.get(key));
+      if (achada === esperada) continue;
+      yield `tabelas diferentes: ${key}: servidor 0 ${esperada}, servidor ${n + 1} ${achada}`;
+    }
   }
 }
 

@@ -12,8 +12,8 @@
 /** Os limites de cada verificação, do modelo `replicacao.pml`. */
 const LIMITES = [
   { KEYS: 1, PEDIDOS: 1, QUEDAS: 2, ROMPIMENTOS: 1 },
-  { KEYS: 2, PEDIDOS: 1, QUEDAS: 1, ROMPIMENTOS: 1 },
-  { KEYS: 1, PEDIDOS: 2, QUEDAS: 1, ROMPIMENTOS: 0 },
+  { KEYS: 2, PEDIDOS: 1, QUEDAS: 2, ROMPIMENTOS: 1 },
+  { KEYS: 1, PEDIDOS: 2, QUEDAS: 1, ROMPIMENTOS: 1 },
 ];
 
 /** Memória para os estados, em MB, e profundidade da busca. */
