@@ -110,8 +110,17 @@ const ITENS_POR_VOLTA = 256;
 const PAGINA_REGISTROS_MAX = 500;
 const EXAMINADOS_POR_VOLTA = 10_000;
 
-/** Páginas levadas e ainda não confirmadas: com mais, um pulso esperaria demais atrás delas. */
-const PAGINAS_EM_CURSO_MAX = 4;
+/**
+ * Registros levados de cada vez, e a espera pela confirmação deles antes dos
+ * próximos, em milissegundos: com a rede e o disco rápidos, poucos por vez deixam
+ * lugar aos GETs de quem volta (bench/volta.ts mede: quatro páginas inteiras por vez
+ * multiplicavam o p99 por 22).
+ */
+const FATIA_REGISTROS_MAX = 150;
+const FATIA_ESPERA_MS = 5;
+
+/** Fatias levadas e não confirmadas; com mais, um pulso esperaria demais atrás delas. */
+const FATIAS_EM_CURSO_MAX = 16;
 
 /** Intervalo entre pulsos, em milissegundos; a cada um, as conexões são vigiadas. */
 const PULSO_MS = 1_000;
@@ -443,6 +452,8 @@ export class Servidor {
     try {
       await servidor.#iniciarReplicador();
     } catch (erro) {
+      servidor.#replicador?.terminate();
+      servidor.#replicador = undefined;
       await servidor.parar();
       throw erro;
     }
@@ -525,11 +536,14 @@ export class Servidor {
       try {
         conn = await this.#ouvinte.accept();
       } catch (erro) {
+        if (this.#encerrando) return;
         // Quem desistiu antes de ser aceito não custa nada; sem descritores, abre-se lugar.
         const desistiu = erro instanceof Deno.errors.NotConnected ||
           erro instanceof Deno.errors.ConnectionReset ||
           erro instanceof Deno.errors.ConnectionAborted;
-        if (!desistiu && !this.#derrubarOciosa()) await this.#esperar(ACEITAR_DE_NOVO_MS);
+        const esgotados = /too many open files|os error 10024/i.test((erro as Error).message);
+        if (desistiu || (esgotados && this.#derrubarOciosa())) continue;
+        await this.#esperar(ACEITAR_DE_NOVO_MS);
         continue;
       }
       if (this.#conexoes.size >= CONEXOES_MAX && !this.#derrubarOciosa()) {
@@ -583,8 +597,12 @@ export class Servidor {
       while (conexao.pendentes > 0 && !conexao.fechada) await this.#alivio(conexao);
       await saida.esvaziar();
       if (entrada.falha) await this.#despedir(conexao);
-    } catch {
-      // Conexão perdida: não há a quem responder, e os PUTs em curso seguem.
+    } catch (erro) {
+      // Conexão perdida: não há a quem responder, e os PUTs em curso seguem. Um erro do
+      // próprio programa, não: é um estado impossível, e para o servidor.
+      const nosso = erro instanceof TypeError || erro instanceof RangeError ||
+        erro instanceof ReferenceError;
+      if (nosso) throw erro;
     } finally {
       this.#fechar(conexao);
     }
@@ -869,7 +887,7 @@ export class Servidor {
       this.#tabela.delete(key);
       this.#tabela.set(key, { value, timestamp });
       this.#timestamp = Math.max(this.#timestamp, timestamp);
-      this.#aReplicar.push(registro);
+      if (this.#replicador) this.#aReplicar.push(registro);
     }
     if (this.#ateReplicar === 0) proximaVolta().then(() => this.#replicar());
     this.#ateReplicar = Math.max(this.#ateReplicar, timestamp);
@@ -1459,15 +1477,32 @@ export class Servidor {
     }
 
     async #levar({ sessao: numero, registros }: PedidoDa<"levar">): Promise<void> {
-      const sessao = this.#sessao(numero);
-      for (const registro of registros) {
-        sessao.elo.enviar(new Mensagem({ tipo: "ENTRY", ...registro }).linha());
+      for (let n = 0; n < registros.length; n += FATIA_REGISTROS_MAX) {
+        const sessao = this.#sessao(numero);
+        const fatia = registros.slice(n, n + FATIA_REGISTROS_MAX);
+        for (const registro of fatia) {
+          sessao.elo.enviar(new Mensagem({ tipo: "ENTRY", ...registro }).linha());
+        }
+        sessao.levados.push(fatia.at(-1)!.timestamp);
+        const fim = performance.now() + FATIA_ESPERA_MS;
+        while (sessao.levados.length > 0) {
+          const resta = fim - performance.now();
+          if (resta <= 0 && sessao.levados.length < FATIAS_EM_CURSO_MAX) break;
+          await this.#confirmacao(sessao, resta > 0 ? resta : undefined);
+          this.#sessao(numero);
+        }
       }
-      sessao.levados.push(registros.at(-1)!.timestamp);
-      while (sessao.levados.length >= PAGINAS_EM_CURSO_MAX) {
-        await new Promise<void>((resolver) => sessao.aoConfirmar = resolver);
-        this.#sessao(numero);
-      }
+    }
+
+    /** Espera a próxima confirmação de um seguidor, ou a perda dele, ou o tempo dado. */
+    #confirmacao(sessao: Sessao, ms: number | undefined): Promise<void> {
+      return new Promise((resolver) => {
+        const temporizador = ms === undefined ? undefined : setTimeout(resolver, ms);
+        sessao.aoConfirmar = () => {
+          clearTimeout(temporizador);
+          resolver();
+        };
+      });
     }
 
     async #acertar({ sessao: numero, ...acerto }: PedidoDa<"acertar">): Promise<void> {
@@ -1789,7 +1824,7 @@ interface Sessao {
   confirmado: number;
   /** ENTRYs recebidas da página que se busca. */
   readonly pagina: Registro[];
-  /** O último timestamp de cada página levada e ainda não confirmada. */
+  /** O último timestamp de cada fatia levada e ainda não confirmada. */
   readonly levados: number[];
   /** Quem espera a próxima confirmação. */
   aoConfirmar: (() => void) | undefined;

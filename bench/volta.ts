@@ -60,13 +60,12 @@ type Sonda = Awaited<ReturnType<ReturnType<typeof sondar>["parar"]>>;
 const texto = ({ n, p50, p99, maior }: Sonda) =>
   `p50 ${p50.toFixed(2)} ms, p99 ${p99.toFixed(2)} ms, maior ${maior.toFixed(1)} ms (${n} GETs)`;
 
-/** Memória residente de um processo, em MB, onde o sistema a mostra em /proc. */
-function memoria(pid: number): string {
+/** Memória residente de um processo, em MB, onde há `ps`. */
+async function memoria(pid: number): Promise<string> {
   try {
-    const status = Deno.readTextFileSync(`/proc/${pid}/status`);
-    const mb = (campo: string) =>
-      Math.round(Number(new RegExp(`${campo}:\\s+(\\d+)`).exec(status)![1]) / 1024);
-    return `${mb("VmRSS")} MB (pico ${mb("VmHWM")})`;
+    const ps = new Deno.Command("ps", { args: ["-o", "rss=", "-p", String(pid)] });
+    const { stdout } = await ps.output();
+    return `${Math.round(Number(new TextDecoder().decode(stdout)) / 1024)} MB`;
   } catch {
     return "não disponível neste sistema";
   }
@@ -120,7 +119,7 @@ if (import.meta.main) {
   escrever(`volta: ${segundos.toFixed(1)} s, ${Math.round(keys / segundos)} registros/s`);
   for (const [n, nome] of [[0, "líder"], [1, "quem volta"]] as const) {
     const razao = naVolta[n]!.p99 / emRepouso[n]!.p99;
-    escrever(`${nome}: memória ${memoria(programas[n === 0 ? 0 : 2]!.pid)}`);
+    escrever(`${nome}: memória ${await memoria(programas[n === 0 ? 0 : 2]!.pid)}`);
     escrever(`  GET em repouso: ${texto(emRepouso[n]!)}`);
     escrever(`  GET na volta:   ${texto(naVolta[n]!)}; p99 ${razao.toFixed(1)} vezes`);
   }
