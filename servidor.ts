@@ -167,6 +167,9 @@ const DISCO_DE_NOVO_MS = 1_000;
 /** Intervalo mínimo entre as linhas que contam como vai a volta de um servidor, em milissegundos. */
 const RELATO_MS = 1_000;
 
+/** Sinais de fim a menos que isto do primeiro, em milissegundos, são o mesmo Ctrl-C. */
+const SINAL_REPETIDO_MS = 100;
+
 /** Espera depois de um erro ao aceitar conexões (descritores esgotados), em milissegundos. */
 const ACEITAR_DE_NOVO_MS = 100;
 
@@ -1679,9 +1682,12 @@ export class Servidor {
         mostrada: tela.mostrada,
         avisar: tela.erro,
       });
+      let primeiro = 0;
       atenderSinais(() => {
-        // O segundo Ctrl-C não espera por nada.
-        if (servidor.#encerrando) Deno.exit(130);
+        // O segundo Ctrl-C não espera por nada. Mas `deno task` repassa o primeiro, que o
+        // terminal já tinha mandado a todos: os que vêm juntos são um só.
+        primeiro ||= performance.now();
+        if (performance.now() - primeiro > SINAL_REPETIDO_MS) Deno.exit(130);
         servidor.parar();
       });
       await servidor.parado;

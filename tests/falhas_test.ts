@@ -339,6 +339,8 @@ Deno.test("Ctrl-C: o servidor termina os PUTs em curso, recusa novos, e sai com 
   await using fio = await grupo.abrir(0);
   await fio.enviar({ tipo: "PUT", id: 1, key: "k", value: "v" });
   await grupo.programas[0]!.linha(/^Cliente .* PUT key:k value:v$/);
+  // `deno task` repassa o Ctrl-C que o terminal já mandou: dois sinais juntos são um só.
+  grupo.programas[0]!.sinal("SIGTERM");
   grupo.programas[0]!.sinal("SIGINT");
   // O sinal e o pedido seguinte correm: o servidor já o recebeu quando deixa de aceitar conexões.
   await ate(
@@ -369,6 +371,7 @@ Deno.test("Ctrl-C duas vezes: o servidor sai na hora", async () => {
     () => grupo.abrir(0).then((outro) => outro[Symbol.asyncDispose](), () => true),
     "parar",
   );
+  await new Promise((resolver) => setTimeout(resolver, 200));
   grupo.programas[0]!.sinal("SIGINT");
   assertEquals(await grupo.programas[0]!.codigo(), 130);
 });
