@@ -294,8 +294,8 @@ interface Ordens {
   buscar(pedido: { sessao: number; timestamp: number }): Registro[];
   /** Levar ao seguidor uma página; devolve quando há lugar para outra. */
   levar(pedido: { sessao: number; registros: Registro[] }): void;
-  /** Acertar o fim: devolve quando o seguidor confirma, já recebendo REPLICATION. */
-  acertar(pedido: { sessao: number; timestamp: number; reserva: number }): void;
+  /** Acertar timestamp e reserva com o seguidor; em dia, ele passa a receber REPLICATION. */
+  acertar(pedido: { sessao: number; emDia: boolean; timestamp: number; reserva: number }): void;
   /** Desistir do seguidor. */
   soltar(pedido: { sessao: number; motivo: string }): void;
 }
@@ -677,7 +677,7 @@ export class Servidor {
     } catch (erro) {
       return this.#recusar(conexao, Mensagem.idDe(item), (erro as Error).message);
     }
-    if (this.#encerrando && (corpo.tipo === "GET" || corpo.tipo === "PUT")) {
+    if (this.#encerrando && ["GET", "PUT", "FORWARD"].includes(corpo.tipo)) {
       return this.#recusar(conexao, corpo.id, "Pedido recusado: o servidor está parando");
     }
     switch (corpo.tipo) {
@@ -749,9 +749,10 @@ export class Servidor {
    * Antes de fechar por culpa do outro lado, deixa que ele leia por quê: fechar
    * com bytes por ler derrubaria a conexão, e o ERRO com ela.
    */
-  async #despedir({ conn }: Conexao): Promise<void> {
+  async #despedir(conexao: Conexao): Promise<void> {
+    const { conn } = conexao;
     await conn.closeWrite();
-    const temporizador = setTimeout(() => conn.close(), DESPEDIDA_MS);
+    const temporizador = setTimeout(() => this.#fechar(conexao), DESPEDIDA_MS);
     const lixo = new Uint8Array(4096);
     try {
       while (await conn.read(lixo) !== null);
@@ -898,6 +899,7 @@ export class Servidor {
 
   /** Entrega ao Replicador, de uma vez, o que entrou na tabela nesta volta. */
   #replicar(): void {
+    if (this.#ateReplicar === 0) return;
     const [registros, ate] = [this.#aReplicar, this.#ateReplicar];
     this.#aReplicar = [];
     this.#ateReplicar = 0;
@@ -1172,19 +1174,23 @@ export class Servidor {
 
   /** No disco, se há, antes que alguém use um timestamp dela. */
   async #guardarReserva(): Promise<void> {
+    // Quem recebe esta confirmação conta com tudo o que veio antes: segue à frente.
+    this.#replicar();
     if (this.#replicador) await this.#ordenar("guardar", { reserva: this.#reserva });
   }
 
   /** Leva ao membro o que lhe falta: o trecho da tabela depois do timestamp dele. */
   async #porEmDia(nome: string, membro: Membro): Promise<void> {
     const { sessao, timestamp } = membro;
+    // A reserva vai antes do primeiro registro: se o líder morre a meio, este já sabe dela.
+    await this.#ordenar("acertar", { sessao, emDia: false, timestamp, reserva: this.#reserva });
     const relatar = this.#relator(`Pondo ${nome} em dia`, timestamp, this.#timestamp);
     for await (const registros of this.#paginasDepoisDe(timestamp)) {
       await this.#ordenar("levar", { sessao, registros });
       relatar(registros);
     }
-    const acerto = { sessao, timestamp: this.#timestamp, reserva: this.#reserva };
-    await this.#ordenar("acertar", acerto);
+    const acerto = { timestamp: this.#timestamp, reserva: this.#reserva };
+    await this.#ordenar("acertar", { sessao, emDia: true, ...acerto });
     membro.emDia = true;
   }
 
@@ -1210,9 +1216,10 @@ export class Servidor {
     for (const [nome, membro] of this.#membros) {
       if (membro.sessao !== sessao) continue;
       this.#membros.delete(nome);
-      this.#perdidos.add(nome);
       membro.perda.reject(new Error("servidor perdido"));
       this.#admitir();
+      if (this.#perdidos.has(nome)) continue;
+      this.#perdidos.add(nome);
       this.#opcoes.avisar(`Aviso: ${motivo}; os PUTs esperam que ${nome} volte`);
     }
   }
@@ -1252,6 +1259,7 @@ export class Servidor {
       try {
         if (!this.#elo || this.#elo.perdido) {
           this.#elo = await discar(lider, APRESENTAR_MS, { aoPerder: () => this.#aoPerderLider() });
+          if (this.#encerrando) this.#elo.fechar("Servidor parado");
         }
         const pedido = { tipo: "JOIN", endereco: this.endereco, token: this.#token } as const;
         // Perdida a conexão por onde o líder responderia ao JOIN, apresenta-se de novo.
@@ -1468,6 +1476,7 @@ export class Servidor {
         aoConfirmar: undefined,
         vistos: { lidos: 0, mudos: 0 },
       };
+      if (elo.perdido) throw new Error(`${elo.endereco}: perdido`);
       this.#sessoes.set(numero, sessao);
       return { sessao: numero, timestamp, reserva };
     }
@@ -1508,9 +1517,10 @@ export class Servidor {
       });
     }
 
-    async #acertar({ sessao: numero, ...acerto }: PedidoDa<"acertar">): Promise<void> {
+    async #acertar({ sessao: numero, emDia, ...acerto }: PedidoDa<"acertar">): Promise<void> {
+      await this.#sessao(numero).elo.pedir({ tipo: "SYNC", ...acerto });
       const sessao = this.#sessao(numero);
-      await sessao.elo.pedir({ tipo: "SYNC", ...acerto });
+      if (!emDia) return;
       sessao.emDia = true;
       sessao.confirmado = acerto.timestamp;
       this.#contar();
@@ -1615,6 +1625,7 @@ export class Servidor {
       if (disco.marcada) return;
       disco.marcada = true;
       const gravar = () => {
+        if (this.#disco !== disco) return; // Fechado enquanto isso, já com tudo gravado.
         disco.marcada = false;
         this.#gravarFila(disco);
       };
@@ -1645,7 +1656,8 @@ export class Servidor {
     }
 
     #fecharDisco(): Promise<void> {
-      if (this.#disco && this.#disco.fila.length > 0) this.#gravarFila(this.#disco);
+      const disco = this.#disco;
+      if (disco && (disco.fila.length > 0 || disco.aoGravar.length > 0)) this.#gravarFila(disco);
       this.#disco?.banco.close();
       this.#disco = undefined;
       return Promise.resolve();
@@ -1805,7 +1817,9 @@ function paraDisco(texto: string): string | Uint8Array {
 }
 
 function doDisco(valor: unknown): string {
-  return valor instanceof Uint8Array ? new TextDecoder().decode(valor) : String(valor);
+  return valor instanceof Uint8Array
+    ? new TextDecoder("utf-8", { ignoreBOM: true }).decode(valor)
+    : String(valor);
 }
 
 /** Chama `parar` num pedido de fim: Ctrl-C, e os sinais que o sistema tiver. */

@@ -48,6 +48,11 @@ export class Fio {
     return new Fio(await Deno.connect({ hostname: hostname!, port: Number(port) }));
   }
 
+  /** O outro lado de uma conexão que alguém discou para este teste. */
+  static async aceitar(ouvinte: Deno.TcpListener): Promise<Fio> {
+    return new Fio(await ouvinte.accept());
+  }
+
   /** O endereço deste lado, como o servidor o vê. */
   get endereco(): string {
     const { hostname, port } = this.#conn.localAddr;

@@ -223,7 +223,17 @@ Deno.test("o líder que morre sem um PUT sequer não reusa o timestamp que algu�
 
 Deno.test("com --dados, os três mortos de uma vez voltam com tudo, de qualquer caractere", async () => {
   await using grupo = await iniciarTres(["--dados"]);
-  const valores = ["", "a\0b", "\0", "é 😀\n\x1b", "x".repeat(900 * 1024), "null", "1e3"];
+  const valores = [
+    "",
+    "\ufeffa\0b",
+    "\ufeff",
+    "a\0b",
+    "\0",
+    "é 😀\n\x1b",
+    "x".repeat(900 * 1024),
+    "null",
+    "1e3",
+  ];
   for (const [n, value] of valores.entries()) {
     const resposta = await grupo.pedir(n % 3, { tipo: "PUT", key: `k\0${n}`, value });
     assertEquals(resposta.timestamp, n + 1);
@@ -379,6 +389,129 @@ Deno.test("Ctrl-C duas vezes: o servidor sai na hora", { ignore: SEM_SINAIS }, a
   await new Promise((resolver) => setTimeout(resolver, 200));
   grupo.programas[0]!.sinal("SIGINT");
   assertEquals(await grupo.programas[0]!.codigo(), 130);
+});
+
+// --- O que já deu errado, visto pelos fios -----------------------------------
+
+/** Faz-se de líder de um servidor de verdade; devolve o fio por onde replicar. */
+async function liderar(ouvinte: Deno.TcpListener): Promise<{ fio: Fio; join: Fio }> {
+  const join = await Fio.aceitar(ouvinte);
+  const { endereco, token } = await join.receber();
+  const fio = await Fio.abrir(endereco);
+  assertEquals((await fio.pedir({ tipo: "LEADER", id: 1, token })).tipo, "LEADER_OK");
+  return { fio, join };
+}
+
+Deno.test("com --dados, o SYNC_OK só sai depois de o que veio antes estar no disco", async () => {
+  const pasta = await Deno.makeTempDir({ prefix: "kv-teste-" });
+  const ouvinte = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  try {
+    for (let vez = 0; vez < 5; vez++) {
+      const [porta] = portasLivres(1);
+      const args = argumentosDoServidor(porta!, ouvinte.addr.port, [`--dados=${pasta}/${vez}`]);
+      await using _seguidor = new Programa("servidor", args);
+      const { fio, join } = await liderar(ouvinte);
+      await using _fio = fio;
+      await using _join = join;
+      const entradas = Array.from({ length: 40 }, (_, n) => ({
+        tipo: "ENTRY",
+        key: `k${n}`,
+        value: "v",
+        timestamp: n + 1,
+      }));
+      const sync = { tipo: "SYNC", id: 2, timestamp: 40, reserva: 1_000_000 };
+      await fio.enviar([...entradas, sync].map((m) => JSON.stringify(m)).join("\n") + "\n");
+      const recebidas = [];
+      while (recebidas.at(-1)?.tipo !== "SYNC_OK") recebidas.push(await fio.receber());
+      assertEquals(recebidas.at(-2), { tipo: "REPLICATION_OK", timestamp: 40 });
+    }
+  } finally {
+    ouvinte.close();
+    await Deno.remove(pasta, { recursive: true });
+  }
+});
+
+Deno.test("quem volta sabe da reserva antes do primeiro registro", async () => {
+  const [porta] = portasLivres(1);
+  await using lider = new Programa(
+    "servidor",
+    argumentosDoServidor(porta!, porta!, ["--replicas=1"]),
+  );
+  await atendendo(`127.0.0.1:${porta}`);
+  {
+    const [outra] = portasLivres(1);
+    await using _outro = new Programa("servidor", argumentosDoServidor(outra!, porta!));
+    await using fio = await Fio.abrir(`127.0.0.1:${porta}`);
+    assertEquals((await fio.pedir({ tipo: "PUT", id: 1, key: "k", value: "v" })).timestamp, 1);
+  }
+  await ate(() => /os PUTs esperam/.test(lider.erros), "o líder notar");
+  const ouvinte = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  await using join = await Fio.abrir(`127.0.0.1:${porta}`);
+  const endereco = `127.0.0.1:${ouvinte.addr.port}`;
+  await join.enviar({ tipo: "JOIN", id: 1, endereco, token: "t" });
+  await using fio = await Fio.aceitar(ouvinte);
+  ouvinte.close();
+  const { id } = await fio.receber();
+  await fio.enviar({ tipo: "LEADER_OK", id, timestamp: 0, reserva: 0 });
+  const primeira = await fio.receber();
+  assertEquals([primeira.tipo, primeira.reserva], ["SYNC", 1_000_000]);
+});
+
+Deno.test("Ctrl-C no meio da replicação, com --dados: sai com 0 e sem dizer nada", {
+  ignore: SEM_SINAIS,
+}, async () => {
+  const pasta = await Deno.makeTempDir({ prefix: "kv-teste-" });
+  const ouvinte = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  try {
+    for (let vez = 0; vez < 8; vez++) {
+      const [porta] = portasLivres(1);
+      const args = argumentosDoServidor(porta!, ouvinte.addr.port, [`--dados=${pasta}/${vez}`]);
+      await using seguidor = new Programa("servidor", args);
+      const { fio, join } = await liderar(ouvinte);
+      await using _fio = fio;
+      await using _join = join;
+      let acabou = false;
+      const replicar = (async () => {
+        for (let n = 1; !acabou; n++) {
+          await fio.enviar({ tipo: "REPLICATION", key: `k${n % 50}`, value: "v", timestamp: n })
+            .catch(() => acabou = true);
+        }
+      })();
+      await seguidor.linha(/^REPLICATION key:k\d+ value:v ts:200$/);
+      seguidor.sinal("SIGINT");
+      const codigo = await seguidor.codigo();
+      acabou = true;
+      await replicar;
+      assertEquals([codigo, seguidor.erros], [0, ""]);
+    }
+  } finally {
+    ouvinte.close();
+    await Deno.remove(pasta, { recursive: true });
+  }
+});
+
+Deno.test("Ctrl-C no líder: os PUTs que um seguidor continua a encaminhar não o seguram", {
+  ignore: SEM_SINAIS,
+}, async () => {
+  await using grupo = await iniciarTres(["--atraso=100"]);
+  await grupo.pedir(1, { tipo: "PUT", key: "k", value: "v" });
+  let parar = false;
+  const clientes = Array.from({ length: 60 }, async (_, n) => {
+    await using fio = await grupo.abrir(1);
+    for (let id = 0; !parar; id++) {
+      const resposta = await fio.pedir({ tipo: "PUT", id, key: `k${n}`, value: "v" });
+      if (resposta.tipo === "ERRO") await new Promise((resolver) => setTimeout(resolver, 20));
+    }
+  });
+  await grupo.programas[0]!.linha(/^Cliente .* PUT key:k7 value:v$/);
+  grupo.programas[0]!.sinal("SIGINT");
+  try {
+    await ate(() => grupo.programas[0]!.acabou, "o líder parar");
+    assertEquals(await grupo.programas[0]!.codigo(), 0);
+  } finally {
+    parar = true;
+    await Promise.all(clientes);
+  }
 });
 
 // --- Disco cheio -------------------------------------------------------------

@@ -16,7 +16,8 @@
  * a replicação, um PUT no líder), os prazos (um cliente desiste quando quer), o
  * disco, os pulsos (uma conexão se rompe quando quer), o conteúdo dos values
  * (cada um é o seu timestamp), as páginas da leitura de um seguidor (é um passo
- * só), o tamanho real de uma reserva, e a queda de todos os que sabiam de tudo:
+ * só), o tamanho real de uma reserva, o aviso dela antes do primeiro registro
+ * levado (aqui vai só no fim, o que é mais fraco), e a queda de todos os que sabiam de tudo:
  * na memória ela perde a tabela, e é por isso que existe --dados.
  */
 
