@@ -113,8 +113,7 @@ const EXAMINADOS_POR_VOLTA = 10_000;
 /**
  * Registros levados de cada vez, e a espera pela confirmação deles antes dos
  * próximos, em milissegundos: com a rede e o disco rápidos, poucos por vez deixam
- * lugar aos GETs de quem volta (bench/volta.ts mede: quatro páginas inteiras por vez
- * multiplicavam o p99 por 22).
+ * lugar aos GETs de quem volta, o que bench/volta.ts mede.
  */
 const FATIA_REGISTROS_MAX = 150;
 const FATIA_ESPERA_MS = 5;
@@ -635,9 +634,8 @@ export class Servidor {
     conexao.saida.emLotes = true;
     conexao.lote = caracteres;
     this.#ocupar(caracteres);
-    for (const [n, item] of itens.entries()) {
-      if (conexao.fechada) break;
-      this.#despachar(conexao, item);
+    for (let n = 0; n < itens.length && !conexao.fechada; n++) {
+      this.#despachar(conexao, itens[n]);
       if (this.#cheia(conexao)) await this.#haverLugar(conexao);
       else if (n % ITENS_POR_VOLTA === ITENS_POR_VOLTA - 1) await proximaVolta();
     }

@@ -19,7 +19,7 @@ import { discar, type Elo, inteiroEntre, lerArgumentos, lerOpcao } from "../clie
 import { lerEndereco } from "../mensagem.ts";
 import { argumentosDoServidor, ate, atendendo, portasLivres, Programa } from "../tests/apoio.ts";
 
-/** Keys na tabela, bytes de cada value, GETs por segundo de cada sonda e duração do repouso. */
+/** Keys na tabela, o value de cada uma, PUTs em curso ao encher e duração do repouso. */
 const PADRAO_KEYS = 1_000_000;
 const VALUE = "x".repeat(100);
 const EM_CURSO = 2_000;
@@ -27,7 +27,7 @@ const REPOUSO_MS = 5_000;
 
 const escrever = (texto: string) => Deno.stdout.writeSync(new TextEncoder().encode(texto + "\n"));
 
-/** Pede um GET por vez, sem parar, e guarda quanto cada um demorou. */
+/** Laço fechado: pede um GET por vez, sem pausa, e guarda quanto cada um demorou. */
 function sondar(elo: Elo, keys: number) {
   const demoras: number[] = [];
   let parar = false;
@@ -36,7 +36,6 @@ function sondar(elo: Elo, keys: number) {
       const inicio = performance.now();
       await elo.pedir({ tipo: "GET", key: `key${n * 7919 % keys}`, timestamp: 0 }, 10_000);
       demoras.push(performance.now() - inicio);
-      await new Promise((resolver) => setTimeout(resolver, 1));
     }
   })();
   return {
