@@ -16,7 +16,7 @@ import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import { argumentosDoServidor, ate, atendendo, Fio, portasLivres, Programa } from "./apoio.ts";
 import { discar, inteiroEntre, lerArgumentos, lerOpcao } from "../cliente.ts";
 import { type Corpo, lerEndereco } from "../mensagem.ts";
-import { type Historia, type Operacao, verificar } from "./verificador.ts";
+import { gravarHistoria, type Historia, type Operacao, verificar } from "./verificador.ts";
 
 /** Prazo de um PUT nos servidores da bancada, em milissegundos. */
 const PRAZO_MS = 2_000;
@@ -466,7 +466,10 @@ export function resumir({ semente, segundos, emDisco }: Plano, relatorio: Relato
 }
 
 if (import.meta.main) {
-  const lidos = lerArgumentos(Deno.args, { textos: ["segundos", "semente"], sinais: ["disco"] });
+  const lidos = lerArgumentos(Deno.args, {
+    textos: ["segundos", "semente", "gravar"],
+    sinais: ["disco"],
+  });
   const plano = {
     segundos: lerOpcao(lidos, "segundos", inteiroEntre(1, 1_000_000)) ?? 60,
     semente: lerOpcao(lidos, "semente", inteiroEntre(0, 2 ** 32 - 1)) ??
@@ -477,5 +480,8 @@ if (import.meta.main) {
   escrever(`semente ${plano.semente}`);
   const relatorio = await correr(plano);
   escrever(resumir(plano, relatorio));
+  if (lidos.opcoes.gravar) {
+    Deno.writeTextFileSync(lidos.opcoes.gravar, gravarHistoria(relatorio.historia));
+  }
   Deno.exit(relatorio.quebras.length === 0 ? 0 : 1);
 }

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { argumentosDoServidor, ate, atendendo, Fio, portasLivres, Programa } from "./apoio.ts";
 import { correr, resumir } from "./falhas.ts";
-import { type Historia, type Operacao, verificar } from "./verificador.ts";
+import { type Historia, lerHistoria, type Operacao, verificar } from "./verificador.ts";
 
 // --- O verificador pega cada quebra ------------------------------------------
 // Histórias escritas à mão: uma boa, e a mesma com uma regra quebrada por vez.
@@ -111,6 +111,23 @@ Deno.test("verificar() admite que um servidor só na memória, recém-voltado, a
     [],
   );
 });
+
+// Histórias gravadas pela bancada com uma regra quebrada de propósito no servidor, e
+// reduzidas ao que ainda mostra a quebra.
+const GRAVADAS: [string, RegExp][] = [
+  ["confirmar-cedo", /PUT_OK não estava em toda parte/],
+  ["pular-um-servidor", /tabelas diferentes/],
+  ["repetir-um-timestamp", /dado duas vezes/],
+  ["responder-um-value-antigo", /voltou no tempo/],
+  ["perder-ao-recomecar", /PUT confirmado perdido/],
+];
+
+for (const [nome, esperada] of GRAVADAS) {
+  Deno.test(`verificar() pega, numa história gravada: ${nome}`, async () => {
+    const texto = await Deno.readTextFile(new URL(`historias/${nome}.json`, import.meta.url));
+    assertMatch(verificar(lerHistoria(texto)).join("\n"), esperada);
+  });
+}
 
 // --- Corridas curtas ---------------------------------------------------------
 

@@ -42,6 +42,19 @@ export interface Historia {
   readonly tabelas: readonly ReadonlyMap<string, { value: string | null; timestamp: number }>[];
 }
 
+/** Uma história em JSON, e de volta. */
+export function gravarHistoria(historia: Historia): string {
+  return JSON.stringify({ ...historia, tabelas: historia.tabelas.map((tabela) => [...tabela]) });
+}
+
+export function lerHistoria(texto: string): Historia {
+  const historia = JSON.parse(texto);
+  return {
+    ...historia,
+    tabelas: historia.tabelas.map((pares: [string, never][]) => new Map(pares)),
+  };
+}
+
 /** Todas as quebras, uma frase cada; nenhuma, a história cumpre o que se prometeu. */
 export function verificar(historia: Historia): string[] {
   return [
