@@ -1001,7 +1001,7 @@ export class Servidor {
     if (this.#enderecoDoLider) {
       return `sem ligação com o líder ${textoDoEndereco(this.#enderecoDoLider)}`;
     }
-    const emDia = [...this.#membros.values()].filter((membro) => membro.emDia).length;
+    const emDia = this.#quantosEmDia();
     const { replicas } = this.#opcoes;
     return emDia < replicas
       ? `${emDia} de ${replicas} outros servidores em dia`
@@ -1192,10 +1192,14 @@ export class Servidor {
     membro.emDia = true;
   }
 
+  #quantosEmDia(): number {
+    return [...this.#membros.values()].filter((membro) => membro.emDia).length;
+  }
+
   /** Abre ou fecha a entrada de PUTs, conforme todos estejam em dia. */
   #admitir(): void {
-    const emDia = [...this.#membros.values()].filter((membro) => membro.emDia).length;
-    this.#admissao = this.#aberto && emDia === this.#opcoes.replicas && !this.#discoFalho;
+    const todosEmDia = this.#quantosEmDia() === this.#opcoes.replicas;
+    this.#admissao = this.#aberto && todosEmDia && !this.#discoFalho;
     this.#escoarFila();
   }
 
@@ -1407,7 +1411,7 @@ export class Servidor {
         );
         return;
       }
-      const emDia = [...this.#sessoes.values()].filter((sessao) => sessao.emDia);
+      const emDia = this.#emDia();
       if (mensagem.tipo === "reservar") {
         const { timestamp, reserva } = mensagem;
         const linha = new Mensagem({ tipo: "SYNC", timestamp, reserva }).linha();
@@ -1529,6 +1533,11 @@ export class Servidor {
       return Promise.resolve();
     }
 
+    /** Os seguidores que recebem REPLICATION e contam para as confirmações. */
+    #emDia(): Sessao[] {
+      return [...this.#sessoes.values()].filter((sessao) => sessao.emDia);
+    }
+
     #sessao(numero: number): Sessao {
       const sessao = this.#sessoes.get(numero);
       if (!sessao) throw new Error("servidor perdido");
@@ -1552,8 +1561,7 @@ export class Servidor {
 
     /** Seção 5e. REPLICATION_OK de todos: a thread principal pode responder PUT_OK. */
     #contar(): void {
-      const confirmados = [...this.#sessoes.values()]
-        .filter((sessao) => sessao.emDia).map(({ confirmado }) => confirmado);
+      const confirmados = this.#emDia().map(({ confirmado }) => confirmado);
       if (this.#disco) confirmados.push(this.#disco.confirmado);
       const todos = confirmadoPorTodos(this.#replicas + (this.#disco ? 1 : 0), confirmados);
       if (todos <= this.#confirmado) return;
