@@ -2,12 +2,15 @@
  * O cliente: a console com INIT, PUT e GET do enunciado (seção 4), os mesmos
  * pedidos pela linha de comando, e uma biblioteca.
  *
- * ```ts ignore
+ * ```ts
  * import { Cliente } from "./cliente.ts";
+ * import { Servidor } from "./servidor.ts";
  *
- * await using cliente = new Cliente(["127.0.0.1:10097", "127.0.0.1:10098", "127.0.0.1:10099"]);
- * const { timestamp } = await cliente.put("key", "value");
- * const { value } = await cliente.get("key");
+ * await using servidor = await Servidor.iniciar({ porta: 0, replicas: 0 });
+ * await using cliente = new Cliente([servidor.endereco]);
+ * await cliente.put("cor", "azul");
+ * const { value, timestamp } = await cliente.get("cor");
+ * if (value !== "azul" || timestamp !== 1) throw new Error("não voltou igual");
  * ```
  *
  * Na ordem: a classe; o elo, que é uma conexão com muitos pedidos em curso (o
@@ -34,6 +37,7 @@ import {
   LINHA_BYTES_MAX,
   LINHA_DE_SERVIDOR_BYTES_MAX,
   Mensagem,
+  proximaVolta,
   type Saida,
   textoDoEndereco,
   VERSAO,
@@ -51,6 +55,12 @@ const CONECTAR_MS = 2_000;
 /** Primeira e maior espera antes de repetir um pedido, em milissegundos; dobra a cada vez. */
 const REPETIR_MS = { primeira: 10, maior: 500 } as const;
 
+/** Com que folga os prazos são verificados, em milissegundos. */
+export const RELOGIO_MS = 20;
+
+/** Enquanto o outro lado não responde à última escrita, até quando juntar pedidos na próxima. */
+const JUNTAR_MS = 1;
+
 /** Maior espera que um temporizador aceita, em milissegundos (2^31 − 1, uns 24 dias). */
 export const ESPERA_MS_MAX = 2 ** 31 - 1;
 
@@ -66,17 +76,25 @@ export interface OpcoesDoCliente {
    * console é `false`, para que se veja o que cada servidor respondeu).
    */
   repetir?: boolean;
+  /** Como os servidores provam quem são e se protege o que viaja (nada). */
+  seguranca?: Seguranca;
+  /** Anota cada mensagem; ver {@linkcode abrirRastro} (nada). */
+  rastro?: Rastro | undefined;
 }
 
 /** O PUT_OK, e de que servidor: o endereço é o que o cliente escolheu. */
 export interface RespostaDoPut extends CorpoDe<"PUT_OK"> {
+  /** `IP:PORTA`. */
   readonly servidor: string;
 }
 
 /** A resposta de um GET. */
 export interface RespostaDoGet {
+  /** Se o servidor tem o que este cliente já viu, ou não. */
   readonly tipo: "GET_OK" | "TRY_OTHER_SERVER_OR_LATER";
+  /** O id do pedido. */
   readonly id?: number | undefined;
+  /** A key pedida. */
   readonly key: string;
   /** `null` se a key não existe; ausente num TRY_OTHER_SERVER_OR_LATER. */
   readonly value?: string | null;
@@ -90,6 +108,7 @@ export interface RespostaDoGet {
 
 /** O `cause` dos erros de um pedido: se ele certamente não teve nem terá efeito. */
 export interface CausaDaFalha {
+  /** Se certamente não teve nem terá efeito; `false`, não se sabe. */
   readonly definitivo: boolean;
   /** O ERRO do servidor, quando foi ele que recusou. */
   readonly resposta?: CorpoDe<"ERRO">;
@@ -110,26 +129,29 @@ export function falhaDefinitiva(erro: unknown): boolean {
 /** Um cliente do sistema: seus timestamps, um por key, e um elo com cada servidor. */
 export class Cliente {
   /** Os servidores; o cliente não sabe, nem deve saber, qual é o líder. */
-  readonly #servidores: readonly Endereco[];
+  readonly #servidores: readonly Ligacao[];
   /** O maior timestamp que este cliente já viu de cada key; zero se nunca viu (seção 4). */
   readonly #timestamps = new Map<string, number>();
-  /** O elo com cada servidor, discado no primeiro pedido e de novo quando se perde. */
-  readonly #elos = new Map<string, Promise<Elo>>();
   readonly #prazo: number;
   readonly #repetir: boolean;
+  readonly #opcoesDoElo: OpcoesDoElo;
   #fechado = false;
 
   /**
+   * Prepara um cliente; nada é enviado até o primeiro pedido.
+   *
    * @param servidores Um ou mais, como `"IP:PORTA"` ou {@linkcode Endereco}.
    * @throws {TypeError | RangeError} se um endereço não é válido ou não há nenhum.
    */
   constructor(servidores: readonly (string | Endereco)[], opcoes: OpcoesDoCliente = {}) {
     if (servidores.length === 0) throw new TypeError("Cliente sem servidores: informe ao menos um");
-    this.#servidores = servidores.map((servidor) =>
-      typeof servidor === "string" ? lerEndereco(servidor) : servidor
-    );
+    this.#servidores = servidores.map((servidor) => {
+      const endereco = typeof servidor === "string" ? lerEndereco(servidor) : servidor;
+      return { endereco, nome: textoDoEndereco(endereco), elo: undefined, discando: undefined };
+    });
     this.#prazo = opcoes.prazo ?? PRAZO_MS;
     this.#repetir = opcoes.repetir ?? true;
+    this.#opcoesDoElo = { seguranca: opcoes.seguranca, rastro: opcoes.rastro };
   }
 
   /**
@@ -183,12 +205,11 @@ export class Cliente {
   /** Fecha os elos; os pedidos em curso falham na hora. Fechar de novo nada faz. */
   async fechar(): Promise<void> {
     this.#fechado = true;
-    const elos = await Promise.allSettled(this.#elos.values());
-    for (const elo of elos) {
-      if (elo.status === "fulfilled") elo.value.fechar("Cliente fechado");
-    }
+    await Promise.allSettled(this.#servidores.map(({ discando }) => discando));
+    for (const { elo } of this.#servidores) elo?.fechar("Cliente fechado");
   }
 
+  /** O mesmo que {@linkcode fechar}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.fechar();
   }
@@ -196,7 +217,7 @@ export class Cliente {
   /** Fica com os timestamps de outro cliente dos mesmos servidores: um INIT repetido não os esquece. */
   async #suceder(anterior: Cliente): Promise<void> {
     await anterior.fechar();
-    const nomes = (cliente: Cliente) => cliente.#servidores.map(textoDoEndereco).sort().join();
+    const nomes = (cliente: Cliente) => cliente.#servidores.map(({ nome }) => nome).sort().join();
     if (nomes(this) !== nomes(anterior)) return;
     for (const [key, timestamp] of anterior.#timestamps) this.#timestamps.set(key, timestamp);
   }
@@ -227,16 +248,16 @@ export class Cliente {
     for (let tentativa = 0;; tentativa++) {
       let motivo = "";
       const ordem = sortear(this.#servidores);
-      for (const [n, endereco] of ordem.entries()) {
+      for (const [n, ligacao] of ordem.entries()) {
         if (this.#fechado) throw falha("Cliente fechado", { definitivo: true });
-        let elo: Elo | undefined;
+        let { elo } = ligacao;
         try {
           // Parte do prazo é dos servidores que ainda não tentou; menos para um PUT enviado.
           const faltam = ordem.length - n;
-          elo = await this.#elo(endereco, relogio.resta() / faltam);
+          elo ??= await this.#discar(ligacao, relogio.resta() / faltam);
           const partes = pedido.tipo === "GET" ? faltam : 1;
           const resposta = await elo.pedir(pedido, relogio.resta() / partes);
-          return { resposta, servidor: textoDoEndereco(endereco) };
+          return { resposta, servidor: ligacao.nome };
         } catch (erro) {
           const outro = !elo || pedido.tipo === "GET" || falhaDefinitiva(erro);
           if (!outro || relogio.resta() === 0) throw erro;
@@ -249,17 +270,15 @@ export class Cliente {
     }
   }
 
-  #elo(endereco: Endereco, prazo: number): Promise<Elo> {
-    const nome = textoDoEndereco(endereco);
-    const existente = this.#elos.get(nome);
-    if (existente) return existente;
-    const esquecer = () => {
-      if (this.#elos.get(nome) === novo) this.#elos.delete(nome);
-    };
-    const novo = discar(endereco, prazo, { aoPerder: esquecer });
-    novo.catch(esquecer);
-    this.#elos.set(nome, novo);
-    return novo;
+  /** Disca, ou espera quem já está discando. */
+  #discar(ligacao: Ligacao, prazo: number): Promise<Elo> {
+    return ligacao.discando ??= discar(ligacao.endereco, prazo, {
+      ...this.#opcoesDoElo,
+      aoPerder: () => ligacao.elo = undefined,
+    }).then((elo) => {
+      if (!elo.perdido) ligacao.elo = elo;
+      return elo;
+    }).finally(() => ligacao.discando = undefined);
   }
 
   // --- Console ---------------------------------------------------------------
@@ -279,23 +298,26 @@ export class Cliente {
       await tela.esvaziar();
       return 2;
     }
-    const { servidores, prazo, pedido, json } = opcoes;
+    const { servidores, pedido, json } = opcoes;
     let codigo = 0;
     if (opcoes.texto) {
       tela.linha(opcoes.texto);
     } else if (pedido) {
-      await using cliente = new Cliente(servidores ?? ENDERECOS_PADRAO, { prazo, repetir: false });
+      await using cliente = new Cliente(servidores ?? ENDERECOS_PADRAO, opcoes.cliente);
       codigo = await Cliente.#executar(cliente, pedido, tela, json) ? 0 : 1;
     } else {
-      await Cliente.#menu(servidores, prazo, tela);
+      await Cliente.#menu(servidores, opcoes.cliente, tela);
     }
     await tela.esvaziar();
     return codigo;
   }
 
   /** Seção 6: o menu interativo, só com INIT, PUT e GET. */
-  static async #menu(servidores: readonly Endereco[] | undefined, prazo: number, tela: Tela) {
-    const opcoes = { prazo, repetir: false };
+  static async #menu(
+    servidores: readonly Endereco[] | undefined,
+    opcoes: OpcoesDoCliente,
+    tela: Tela,
+  ) {
     let cliente = servidores && new Cliente(servidores, opcoes);
     const teclado = await abrirTeclado(tela);
     const perguntar = async (texto: string) => (await teclado.perguntar(texto)) ?? acabou();
@@ -386,6 +408,15 @@ export class Cliente {
   }
 }
 
+/** Um servidor, e o elo com ele: discado no primeiro pedido, e de novo quando se perde. */
+interface Ligacao {
+  readonly endereco: Endereco;
+  /** O endereço, como se mostra. */
+  readonly nome: string;
+  elo: Elo | undefined;
+  discando: Promise<Elo> | undefined;
+}
+
 /** O tempo que um pedido ainda tem. */
 interface Relogio {
   /** Milissegundos até o prazo; nunca negativo. */
@@ -417,10 +448,11 @@ const FIM_DO_TECLADO = Symbol("fim do teclado");
 function validar(pedido: Corpo): Corpo {
   try {
     const { corpo } = Mensagem.ler(pedido);
+    // Um caractere ocupa até 6 bytes em JSON: quase sempre basta o comprimento.
+    const value = corpo.tipo === "PUT" ? corpo.value : "";
+    if (value.length * 6 <= LINHA_BYTES_MAX / 2) return corpo;
     const linha = new Mensagem({ ...corpo, id: Number.MAX_SAFE_INTEGER }).linha();
-    const bytes = linha.length * 3 <= LINHA_BYTES_MAX
-      ? linha.length
-      : new TextEncoder().encode(linha).length;
+    const bytes = new TextEncoder().encode(linha).length;
     if (bytes <= LINHA_BYTES_MAX) return corpo;
     throw new RangeError(
       `Pedido recusado: a linha teria ${bytes} bytes, o limite é ${LINHA_BYTES_MAX}`,
@@ -486,8 +518,12 @@ export interface Elo {
   fechar(motivo: string): void;
 }
 
-/** O que um {@linkcode Elo} avisa. */
-export interface AvisosDoElo {
+/** Como discar, e o que um {@linkcode Elo} avisa. */
+export interface OpcoesDoElo {
+  /** Como provar quem se é, e proteger o que viaja (nada). */
+  seguranca?: Seguranca | undefined;
+  /** Anota o que passa (nada). */
+  rastro?: Rastro | undefined;
   /** A conexão acabou, por este motivo; uma vez só. */
   aoPerder?: (motivo: string) => void;
   /** Chegou uma mensagem sem id, que não responde a nenhum pedido. */
@@ -503,55 +539,87 @@ export interface AvisosDoElo {
 export async function discar(
   endereco: Endereco,
   prazo: number,
-  { aoPerder, aoReceber }: AvisosDoElo = {},
+  { seguranca = {}, rastro, aoPerder, aoReceber }: OpcoesDoElo = {},
 ): Promise<Elo> {
   const nome = textoDoEndereco(endereco);
-  const conexao = await conectar(endereco, prazo);
+  const fim = performance.now() + prazo;
+  const conexao = await conectar(endereco, prazo, seguranca.tls);
   const pendentes = new Map<number, Pendente>();
   let ultimoId = 0;
+  /** O último pedido da última escrita: respondido, a próxima não espera. */
+  let ultimoEscrito = 0;
+  /** Quantos pedidos a última leitura respondeu: se vários, os próximos também vêm juntos. */
+  let respondidos = 0;
   let motivoDaPerda: string | undefined;
+  let relogio: ReturnType<typeof setTimeout> | undefined;
+
+  const entrada = abrirEntrada(
+    conexao,
+    () => LINHA_DE_SERVIDOR_BYTES_MAX,
+    rastro?.("recebeu", conexao),
+  );
+  // O algoritmo de Nagle, com mensagens no lugar de bytes: um pedido só sai na hora, e os
+  // que chegam enquanto outros esperam resposta vão juntos. Com muitos em curso, corta à
+  // metade as escritas, que são o que mais custa (docs/desempenho.md).
+  const saida = abrirSaida(conexao, {
+    intervalo: JUNTAR_MS,
+    aoEnviar: rastro?.("enviou", conexao),
+    agendar: () => respondidos > 1 ? proximaVolta() : Promise.resolve(),
+    aoComecar: () => ultimoEscrito = ultimoId,
+    aoFalhar: (erro) => perder(`Conexão perdida com ${nome}: ${textoDoErro(erro)}`),
+  });
+  saida.emLotes = true;
 
   function perder(motivo: string) {
     if (motivoDaPerda !== undefined) return;
     motivoDaPerda = motivo;
     conexao.close();
-    for (const pendente of pendentes.values()) {
-      clearTimeout(pendente.prazo);
-      pendente.rejeitar(falha(motivo, { definitivo: false }));
-    }
+    saida.soltar();
+    clearTimeout(relogio);
+    for (const { rejeitar } of pendentes.values()) rejeitar(falha(motivo, { definitivo: false }));
     pendentes.clear();
     aoPerder?.(motivo);
   }
 
-  const entrada = abrirEntrada(conexao, () => LINHA_DE_SERVIDOR_BYTES_MAX);
-  const saida = abrirSaida(conexao, {
-    aoFalhar: (erro) => perder(`Conexão perdida com ${nome}: ${textoDoErro(erro)}`),
-  });
-  saida.emLotes = true;
-
-  async function receber() {
-    for await (const linha of entrada.linhas) {
-      for (const item of Mensagem.abrir(linha).itens) {
-        const { corpo } = Mensagem.ler(item);
-        const pendente = corpo.id === undefined ? undefined : pendentes.get(corpo.id);
-        // Sem par: sem id, não é resposta; com id, chegou depois do prazo.
-        if (!pendente) {
-          if (corpo.id === undefined) aoReceber?.(corpo);
-          continue;
-        }
-        pendentes.delete(corpo.id!);
-        clearTimeout(pendente.prazo);
-        pendente.resolver(corpo);
+  function receber(linha: string) {
+    for (const item of Mensagem.abrir(linha).itens) {
+      const { corpo } = Mensagem.ler(item);
+      const pendente = corpo.id === undefined ? undefined : pendentes.get(corpo.id);
+      if (corpo.id === undefined || corpo.id >= ultimoEscrito) saida.soltar();
+      // Sem par: sem id, não é resposta; com id, chegou depois do prazo.
+      if (!pendente) {
+        if (corpo.id === undefined) aoReceber?.(corpo);
+        continue;
       }
+      respondidos++;
+      pendentes.delete(corpo.id!);
+      pendente.resolver(corpo);
+    }
+  }
+
+  async function ler() {
+    for (let linhas; (linhas = await entrada.ler());) {
+      respondidos = 0;
+      linhas.forEach(receber);
     }
     if (entrada.falha) throw entrada.falha;
   }
-  receber().then(
+  ler().then(
     () => perder(`Conexão encerrada por ${nome}`),
     (erro) => perder(`Conexão perdida com ${nome}: ${textoDoErro(erro)}`),
   );
 
-  return {
+  function verificarPrazos() {
+    const agora = performance.now();
+    for (const [id, { vence, prazo, rejeitar }] of pendentes) {
+      if (vence > agora) continue;
+      pendentes.delete(id);
+      rejeitar(falha(`Sem resposta de ${nome} em ${Math.round(prazo)} ms`, { definitivo: false }));
+    }
+    relogio = pendentes.size > 0 ? setTimeout(verificarPrazos, RELOGIO_MS) : undefined;
+  }
+
+  const elo: Elo = {
     endereco: nome,
     get perdido() {
       return motivoDaPerda !== undefined;
@@ -559,49 +627,236 @@ export async function discar(
     get lidos() {
       return entrada.lidos;
     },
-    pedir(pedido, prazo) {
+    pedir(pedido, prazo = Infinity) {
       return new Promise((resolver, rejeitar) => {
         if (motivoDaPerda !== undefined) {
           return rejeitar(falha(motivoDaPerda, { definitivo: true }));
         }
         const id = ++ultimoId;
-        const aoVencer = () => {
-          pendentes.delete(id);
-          const ms = Math.round(prazo!);
-          rejeitar(falha(`Sem resposta de ${nome} em ${ms} ms`, { definitivo: false }));
-        };
-        const temporizador = prazo === undefined ? undefined : setTimeout(aoVencer, prazo);
-        pendentes.set(id, { resolver, rejeitar, prazo: temporizador });
+        pendentes.set(id, { resolver, rejeitar, prazo, vence: performance.now() + prazo });
+        if (prazo < Infinity) relogio ??= setTimeout(verificarPrazos, RELOGIO_MS);
         saida.enviar(new Mensagem({ ...pedido, id }).linha());
       });
     },
     enviar: saida.enviar,
     fechar: perder,
   };
+  if (seguranca.segredo !== undefined) {
+    try {
+      await apresentar(elo, seguranca.segredo, Math.max(1, fim - performance.now()));
+    } catch (erro) {
+      elo.fechar("sem prova do segredo");
+      throw falha(`${nome}: ${textoDoErro(erro)}`, { definitivo: true });
+    }
+  }
+  return elo;
 }
 
 /** Quem espera uma resposta. */
 interface Pendente {
   resolver(resposta: Corpo): void;
   rejeitar(erro: Error): void;
-  readonly prazo: ReturnType<typeof setTimeout> | undefined;
+  /** A espera máxima, em milissegundos, e quando acaba, por `performance.now()`. */
+  readonly prazo: number;
+  readonly vence: number;
 }
 
-/** Abre uma conexão TCP. @throws {Error} se não conecta no prazo, em milissegundos. */
-export async function conectar({ ip, porta }: Endereco, prazo: number): Promise<Deno.TcpConn> {
+/**
+ * Abre uma conexão TCP, ou TLS.
+ *
+ * @throws {Error} se não conecta no prazo, em milissegundos; o `cause` diz que nada foi enviado.
+ */
+export async function conectar(
+  { ip, porta }: Endereco,
+  prazo: number,
+  tls?: Seguranca["tls"],
+): Promise<Deno.TcpConn | Deno.TlsConn> {
   const desistir = new AbortController();
-  const temporizador = setTimeout(() => desistir.abort(), Math.min(prazo, CONECTAR_MS));
+  let conexao: Deno.TcpConn | Deno.TlsConn | undefined;
+  const temporizador = setTimeout(() => {
+    desistir.abort();
+    conexao?.close();
+  }, Math.min(prazo, CONECTAR_MS));
   try {
-    const conexao = await Deno.connect({ hostname: ip, port: porta, signal: desistir.signal });
+    conexao = await Deno.connect({ hostname: ip, port: porta, signal: desistir.signal });
     conexao.setNoDelay(true);
+    if (!tls) return conexao;
+    conexao = await Deno.startTls(conexao, {
+      hostname: ip,
+      caCerts: tls.ca === undefined ? [] : [tls.ca],
+    });
+    await conexao.handshake();
     return conexao;
   } catch (erro) {
+    if (!desistir.signal.aborted) fecharSeAberta(conexao);
     const motivo = desistir.signal.aborted ? "não responde" : textoDoErro(erro);
     throw falha(`${textoDoEndereco({ ip, porta })}: ${motivo}`, { definitivo: true });
   } finally {
     clearTimeout(temporizador);
   }
 }
+
+/** Fecha uma conexão que talvez já esteja fechada. */
+export function fecharSeAberta(conexao: Deno.Conn | undefined): void {
+  try {
+    conexao?.close();
+  } catch {
+    // Já estava.
+  }
+}
+
+// === O segredo e o TLS =======================================================
+// Com --segredo, cada lado de uma conexão prova ao outro que sabe o mesmo segredo,
+// sem o mostrar: cada um propõe 32 bytes ao acaso e responde com o HMAC-SHA-256 dos
+// dois desafios. O nome do lado entra na conta, e por isso devolver a um lado a
+// prova dele não vale. (É a troca de ISO/IEC 9798-4, com três mensagens.)
+
+/** Como se protege uma conexão; sem nada, como no enunciado. */
+export interface Seguranca {
+  /** O segredo de todos os clientes e servidores do grupo; ver {@linkcode lerSegredo}. */
+  segredo?: string | undefined;
+  /** Presente: fala TLS, e confia na autoridade deste certificado (PEM; sem ele, nas do sistema). */
+  tls?: { readonly ca?: string | undefined } | undefined;
+}
+
+/** Bytes que um segredo tem de ter ao menos; menos, adivinha-se de uma prova ouvida. */
+const SEGREDO_BYTES_MIN = 16;
+
+/** Um desafio novo: 32 bytes ao acaso, em hexadecimal. */
+export function novoDesafio(): string {
+  return crypto.getRandomValues(new Uint8Array(32)).toHex();
+}
+
+/** Os dois desafios de uma conexão: o de quem discou e o de quem atendeu. */
+export type Desafios = readonly [string, string];
+
+/** Os dois lados de uma conexão: quem discou e quem atendeu. */
+export type Lado = "cliente" | "servidor";
+
+async function chaveDe(segredo: string): Promise<CryptoKey> {
+  const bytes = new TextEncoder().encode(segredo);
+  const algoritmo = { name: "HMAC", hash: "SHA-256" };
+  return await crypto.subtle.importKey("raw", bytes, algoritmo, false, ["sign", "verify"]);
+}
+
+function oQueSeProva(lado: Lado, desafios: Desafios) {
+  return new TextEncoder().encode([lado, ...desafios].join("\n"));
+}
+
+/** A prova de um lado, em hexadecimal. */
+export async function provar(segredo: string, lado: Lado, desafios: Desafios): Promise<string> {
+  const prova = await crypto.subtle.sign(
+    "HMAC",
+    await chaveDe(segredo),
+    oQueSeProva(lado, desafios),
+  );
+  return new Uint8Array(prova).toHex();
+}
+
+/** Se a prova é a deste lado; `crypto.subtle.verify` compara em tempo constante. */
+export async function conferirProva(
+  segredo: string,
+  lado: Lado,
+  desafios: Desafios,
+  prova: string,
+): Promise<boolean> {
+  return await crypto.subtle.verify(
+    "HMAC",
+    await chaveDe(segredo),
+    Uint8Array.fromHex(prova),
+    oQueSeProva(lado, desafios),
+  );
+}
+
+/** Prova ao servidor que sabe o segredo, e exige dele o mesmo. */
+async function apresentar(elo: Elo, segredo: string, prazo: number): Promise<void> {
+  const desafio = novoDesafio();
+  const resposta = await elo.pedir({ tipo: "AUTH", desafio }, prazo);
+  if (resposta.tipo === "ERRO") throw new Error(resposta.erro);
+  const desafios = resposta.tipo === "AUTH_CHALLENGE" && [desafio, resposta.desafio] as const;
+  const provado = resposta.tipo === "AUTH_CHALLENGE" && desafios &&
+    await conferirProva(segredo, "servidor", desafios, resposta.prova);
+  if (!provado) throw new Error("não provou que sabe o segredo");
+  const prova = await provar(segredo, "cliente", desafios);
+  const aceite = await elo.pedir({ tipo: "AUTH_PROOF", prova }, prazo);
+  if (aceite.tipo === "ERRO") throw new Error(aceite.erro);
+  if (aceite.tipo !== "AUTH_OK") throw new Error(`respondeu ${aceite.tipo}`);
+}
+
+/**
+ * Lê o arquivo do segredo; um fim de linha no fim não conta.
+ *
+ * @throws {Error} se não pode ser lido, é curto, ou (onde o sistema sabe) outros o podem ler.
+ */
+export function lerSegredo(caminho: string): string {
+  const segredo = lerArquivo(caminho).replace(/\r?\n$/, "");
+  const { mode } = Deno.statSync(caminho);
+  if (mode !== null && Deno.build.os !== "windows" && (mode & 0o077) !== 0) {
+    throw new Error(`outros podem ler ${citar(caminho)}; use chmod 600`);
+  }
+  const bytes = new TextEncoder().encode(segredo).length;
+  if (bytes < SEGREDO_BYTES_MIN) {
+    throw new RangeError(`o segredo tem ${bytes} bytes, o mínimo é ${SEGREDO_BYTES_MIN}`);
+  }
+  return segredo;
+}
+
+/** Lê um arquivo de texto pequeno. @throws {Error} que diz qual arquivo e por quê. */
+export function lerArquivo(caminho: string): string {
+  try {
+    return Deno.readTextFileSync(caminho);
+  } catch (cause) {
+    const motivo = cause instanceof Deno.errors.NotFound ? "não existe" : textoDoErro(cause);
+    throw new Error(`não é possível ler ${citar(caminho)}: ${motivo}`, { cause });
+  }
+}
+
+// === O rastro ================================================================
+
+/** Para cada conexão e sentido, quem anota as suas linhas; ver {@linkcode abrirRastro}. */
+export type Rastro = (sentido: "enviou" | "recebeu", conexao: Deno.Conn) => (linha: string) => void;
+
+/** Num rastro, que outros podem ler, não fica o token que prova quem é o líder. */
+const semToken = (campo: string, valor: unknown) => campo === "token" ? undefined : valor;
+
+/**
+ * Abre um arquivo onde se anota, numa linha JSON cada, tudo o que se envia e recebe:
+ * `quando` (milissegundos desde 1970, com fração), `quem`, os dois lados da conexão
+ * (`local` e `remoto`), `sentido` e `mensagem`. É o que exemplos/diagrama.ts desenha.
+ *
+ * @throws {Error} se o arquivo não pode ser aberto.
+ */
+export function abrirRastro(caminho: string, quem: string): Rastro {
+  let arquivo: Deno.FsFile;
+  try {
+    arquivo = Deno.openSync(caminho, { append: true, create: true });
+  } catch (cause) {
+    throw new Error(`não é possível gravar em ${citar(caminho)}: ${textoDoErro(cause)}`, { cause });
+  }
+  const codificador = new TextEncoder();
+  const nome = (endereco: Deno.Addr) => {
+    const { hostname, port } = endereco as Deno.NetAddr;
+    return textoDoEndereco({ ip: hostname, porta: port });
+  };
+  return (sentido, { localAddr, remoteAddr }) => {
+    const [local, remoto] = [nome(localAddr), nome(remoteAddr)];
+    return (linha) => {
+      const quando = performance.timeOrigin + performance.now();
+      let texto = "";
+      try {
+        for (const mensagem of Mensagem.abrir(linha).itens) {
+          texto += JSON.stringify({ quando, quem, local, remoto, sentido, mensagem }, semToken) +
+            "\n";
+        }
+      } catch {
+        return; // Não é JSON: não é uma mensagem.
+      }
+      arquivo.writeSync(codificador.encode(texto));
+    };
+  };
+}
+
+// === Erros em palavras nossas ================================================
 
 /** Nossas palavras para os erros de rede e de disco mais comuns; os outros, como vierem. */
 export function textoDoErro(erro: unknown): string {
@@ -610,6 +865,16 @@ export function textoDoErro(erro: unknown): string {
   if (erro instanceof Deno.errors.ConnectionReset) return "conexão derrubada";
   if (erro instanceof Deno.errors.BrokenPipe) return "conexão derrubada";
   if (erro instanceof Deno.errors.AddrInUse) return "endereço já em uso";
+  if (/UnknownIssuer|BadSignature/.test(erro.message)) {
+    return "o certificado não é da autoridade de --tls-ca";
+  }
+  if (/not ?valid ?for ?name/i.test(erro.message)) {
+    return "o certificado não vale para este endereço";
+  }
+  if (/certificate.*expired/i.test(erro.message)) return "o certificado expirou";
+  if (/InvalidContentType|tls handshake eof/i.test(erro.message)) {
+    return "o outro lado não fala TLS";
+  }
   if (erro instanceof Deno.errors.AddrNotAvailable) return "o endereço não é desta máquina";
   return visivel(erro.message);
 }
@@ -629,7 +894,19 @@ export interface Tela {
    * foram, ou se ninguém lê a console: esperar por ela pararia o serviço.
    */
   mostrada(): Promise<void> | undefined;
+  /**
+   * Se stdout é um arquivo, passa a escrever nele sem passar por outra thread: numa
+   * console ou num pipe isso pararia o programa quando ninguém lê; um arquivo recebe
+   * sempre, e cada PUT_OK espera pela sua linha (docs/desempenho.md).
+   */
+  notarArquivo(): void;
 }
+
+/**
+ * Intervalo mínimo entre escritas na tela, em milissegundos, se ninguém espera por
+ * elas: uma por volta custaria mais do que os próprios pedidos.
+ */
+const TELA_INTERVALO_MS = 5;
 
 /** Espera por uma escrita na tela, em milissegundos; além, dá-se por não lida até esvaziar. */
 const TELA_ESPERA_MS = 100;
@@ -637,12 +914,20 @@ const TELA_ESPERA_MS = 100;
 /** Caracteres à espera de uma saída que ninguém lê; além, as linhas novas se perdem e são contadas. */
 const TELA_MAX = 16 * 1024 * 1024;
 
-/** Abre a tela. As linhas de uma mesma volta do laço de eventos saem numa escrita só. */
+/** Abre a tela. As linhas que chegam perto umas das outras saem numa escrita só. */
 export function abrirTela(): Tela {
   const abrir = (
     canal: { write(bytes: Uint8Array): Promise<number> },
-  ): Saida & { perdidas: number } => Object.assign(abrirSaida(canal), { perdidas: 0 });
-  const saidas = { linha: abrir(Deno.stdout), erro: abrir(Deno.stderr) };
+  ): Saida & { perdidas: number } => {
+    const saida = abrirSaida(canal, { intervalo: TELA_INTERVALO_MS });
+    return Object.assign(saida, { perdidas: 0 });
+  };
+  let arquivo = false;
+  const stdout = {
+    write: (bytes: Uint8Array) =>
+      arquivo ? Promise.resolve(Deno.stdout.writeSync(bytes)) : Deno.stdout.write(bytes),
+  };
+  const saidas = { linha: abrir(stdout), erro: abrir(Deno.stderr) };
   const escrever = (qual: "linha" | "erro", texto: string) => {
     const saida = saidas[qual];
     if (saida.fila > TELA_MAX) {
@@ -671,6 +956,16 @@ export function abrirTela(): Tela {
   }
   return {
     mostrada: () => saidas.linha.fila === 0 || parada ? undefined : mostrar(),
+    notarArquivo() {
+      // Onde não há /dev/stdout (Windows), fica como está; node:fs saberia, por 40 ms e 7 MB.
+      const path = "/dev/stdout";
+      if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") return;
+      try {
+        arquivo = Deno.statSync(path).isFile;
+      } catch {
+        // Não há.
+      }
+    },
     linha: (texto) => escrever("linha", texto),
     erro: (texto) => escrever("erro", texto),
     async esvaziar() {
@@ -795,7 +1090,9 @@ export async function perguntarAte<T>(
 
 /** As opções como vieram, por nome, e os argumentos sem nome. */
 export interface Argumentos {
+  /** O valor de cada opção, pelo nome sem os traços. */
   readonly opcoes: { readonly [nome: string]: string };
+  /** Os argumentos sem nome, em ordem. */
   readonly livres: readonly string[];
 }
 
@@ -875,6 +1172,9 @@ const AJUDA = `Uso: cliente [opções]                  menu com INIT, PUT e GET
                  opção: 127.0.0.1, portas 10097, 10098 e 10099)
   --json         com put e get: mostra a resposta em JSON, numa linha
   --prazo=MS     maior espera por uma resposta (${PRAZO_MS})
+  --segredo=ARQUIVO   prova que sabe este segredo, e exige o mesmo de quem serve
+  --tls-ca=ARQUIVO    fala TLS, e confia na autoridade deste certificado (PEM)
+  --rastro=ARQUIVO    anota cada mensagem enviada e recebida
   --ajuda, --help, -h       este texto
   --versao, --version       a versão
 
@@ -886,20 +1186,32 @@ interface OpcoesDaLinha {
   /** Um texto a mostrar, e mais nada: ajuda ou versão. */
   readonly texto?: string | undefined;
   readonly servidores: readonly Endereco[] | undefined;
-  readonly prazo: number;
+  readonly cliente: OpcoesDoCliente;
   readonly json: boolean;
   readonly pedido: PedidoDaConsole | undefined;
 }
 
 function lerLinhaDeComando(args: readonly string[]): OpcoesDaLinha {
-  const lidos = lerArgumentos(args, { textos: ["servidores", "prazo"], sinais: ["json"] });
+  const textos = ["servidores", "prazo", "segredo", "tls-ca", "rastro"];
+  const lidos = lerArgumentos(args, { textos, sinais: ["json"] });
   const { opcoes, livres } = lidos;
   const texto = opcoes.ajuda ? AJUDA : opcoes.versao ? `cliente ${VERSAO}` : undefined;
   const servidores = lerOpcao(lidos, "servidores", (lista) => lista.split(",").map(lerEndereco));
   const prazo = lerOpcao(lidos, "prazo", inteiroEntre(1, ESPERA_MS_MAX)) ?? PRAZO_MS;
   const pedido = lerPedido(livres);
   if (opcoes.json && !pedido) throw new TypeError("--json só vale com put ou get");
-  return { texto, servidores, prazo, json: opcoes.json !== undefined, pedido };
+  const ca = lerOpcao(lidos, "tls-ca", lerArquivo);
+  const seguranca = {
+    segredo: lerOpcao(lidos, "segredo", lerSegredo),
+    tls: ca === undefined ? undefined : { ca },
+  };
+  const rastro = lerOpcao(
+    lidos,
+    "rastro",
+    (arquivo) => abrirRastro(arquivo, `cliente ${Deno.pid}`),
+  );
+  const cliente = { prazo, repetir: false, seguranca, rastro };
+  return { texto, servidores, cliente, json: opcoes.json !== undefined, pedido };
 }
 
 function lerPedido(livres: readonly string[]): PedidoDaConsole | undefined {

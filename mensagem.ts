@@ -19,8 +19,6 @@
  * @module
  */
 
-import { TextLineStream } from "@std/streams/text-line-stream";
-
 // === Limites =================================================================
 
 /** Versão do programa; a mesma de `deno.json` (um teste compara as duas). */
@@ -37,7 +35,7 @@ export const LINHA_BYTES_MAX = 1024 * 1024;
 export const ENVELOPE_BYTES_MAX = 4096;
 
 /** Bytes de uma linha vinda de um servidor: a maior linha de cliente mais o envelope. */
-export const LINHA_DE_SERVIDOR_BYTES_MAX = LINHA_BYTES_MAX + ENVELOPE_BYTES_MAX;
+export const LINHA_DE_SERVIDOR_BYTES_MAX: number = LINHA_BYTES_MAX + ENVELOPE_BYTES_MAX;
 
 /** Bytes UTF-8 de uma key; acima, ERRO definitivo. */
 export const KEY_BYTES_MAX = 1024;
@@ -65,7 +63,9 @@ if (LOTE_MAX * 3 > LINHA_BYTES_MAX) {
 
 /** Uma versão de uma key: o que a tabela guarda e o que se replica. */
 export interface Registro {
+  /** De 1 a {@linkcode KEY_BYTES_MAX} bytes UTF-8. */
   readonly key: string;
+  /** Qualquer texto, vazio também, que caiba numa linha. */
   readonly value: string;
   /** Inteiro ≥ 1 dado pelo líder; único e crescente na ordem dos PUTs. */
   readonly timestamp: number;
@@ -74,35 +74,65 @@ export interface Registro {
 /** Os campos de cada tipo de mensagem, além de `tipo` e `id`; um exemplo de cada em `docs/protocolo.md`. */
 export interface CamposDe {
   // Entre clientes e servidores.
+  /** Grava um value. */
   PUT: { readonly key: string; readonly value: string };
+  /** Todos os servidores têm aquele value, ou um mais novo; o timestamp é o que o líder lhe deu. */
   PUT_OK: { readonly key: string; readonly timestamp: number };
+  /** Lê uma key, dizendo o maior timestamp que o cliente já viu dela. */
   GET: { readonly key: string; readonly timestamp: number };
+  /** O value e o seu timestamp; `null` e zero, se a key não existe. */
   GET_OK: { readonly key: string; readonly value: string | null; readonly timestamp: number };
+  /** O timestamp que este servidor tem da key é menor que o do cliente. */
   TRY_OTHER_SERVER_OR_LATER: { readonly key: string; readonly timestamp: number };
+  /** O que deu errado, para pessoas; `definitivo`, se o pedido certamente não tem efeito. */
   ERRO: { readonly erro: string; readonly definitivo: boolean };
-  // Seguidor → líder: entrar no grupo; um PUT encaminhado, com o endereço de
-  // quem o pediu e os milissegundos que ainda tem.
+
+  // Seguidor → líder.
+  /** Pede para entrar no grupo: onde atende, e o token que o líder lhe deve mostrar. */
   JOIN: { readonly endereco: string; readonly token: string };
+  /** Está no grupo, em dia. */
   JOIN_OK: Vazio;
+  /** Um PUT encaminhado: o endereço de quem o pediu e os milissegundos que ainda tem. */
   FORWARD: Readonly<{ key: string; value: string; origem: string; prazo: number }>;
-  // Líder → seguidor: apresentar-se, buscar o que só ele tem, levar o que lhe
-  // falta, acertar os dois, e então replicar.
+
+  // Líder → seguidor.
+  /** Mostra o token recebido no JOIN: só o líder o tem. */
   LEADER: { readonly token: string };
+  /** O maior timestamp e a maior reserva que o seguidor conhece. */
   LEADER_OK: { readonly timestamp: number; readonly reserva: number };
+  /** Pede a próxima página do que o seguidor tem depois de um timestamp. */
   FETCH: { readonly timestamp: number };
+  /** Fim de uma página: o timestamp da última ENTRY dela. */
   FETCH_OK: { readonly timestamp: number };
+  /** Um registro de uma página buscada, ou levada a quem volta. */
   ENTRY: Registro;
+  /** Até que timestamp o seguidor está em dia, e a reserva que o líder vai usar. */
   SYNC: { readonly timestamp: number; readonly reserva: number };
+  /** Sabe da reserva, e tem tudo até este timestamp. */
   SYNC_OK: { readonly timestamp: number };
+  /** Um PUT novo. */
   REPLICATION: Registro;
+  /** Tem (em disco, se o usa) tudo o que veio por esta conexão até este timestamp. */
   REPLICATION_OK: { readonly timestamp: number };
-  // Quem disca pergunta de vez em quando, para que um lado mudo seja notado.
+
+  // Com --segredo, antes de tudo; ver docs/seguranca.md.
+  /** O desafio de quem discou. */
+  AUTH: { readonly desafio: string };
+  /** O desafio de quem atendeu, e a prova dele. */
+  AUTH_CHALLENGE: { readonly desafio: string; readonly prova: string };
+  /** A prova de quem discou. */
+  AUTH_PROOF: { readonly prova: string };
+  /** A prova serve: a conversa pode começar. */
+  AUTH_OK: Vazio;
+
+  /** Quem disca pergunta de vez em quando, para que um lado mudo seja notado. */
   PULSE: Vazio;
+  /** Estou vivo. */
   PULSE_OK: Vazio;
 }
 
 /** Nenhum campo além dos comuns. */
-type Vazio = { readonly [nenhum in never]: never };
+export type Vazio = { readonly [nenhum in never]: never };
 
 /** O nome de um tipo de mensagem. */
 export type Tipo = keyof CamposDe;
@@ -166,7 +196,7 @@ export class Mensagem<C extends Corpo = Corpo> {
       throw new TypeError(`Mensagem recusada: tipo desconhecido: ${citar(JSON.stringify(tipo))}`);
     }
     const id = campos.id === undefined ? undefined : lerInteiro(campos, "id");
-    return new Mensagem({ tipo, id, ...LEITORES[tipo as Tipo](campos) } as Corpo);
+    return new Mensagem(LEITORES[tipo as Tipo](campos, id));
   }
 
   /** O `id` de um item qualquer, para responder a quem errou; `undefined` se não dá para ler. */
@@ -184,53 +214,84 @@ export class Mensagem<C extends Corpo = Corpo> {
 /** Os campos de um objeto JSON ainda por validar. */
 type Campos = { readonly [campo: string]: unknown };
 
-/** Como se leem os campos de cada tipo: é aqui, uma vez, que cada campo é validado. */
-const LEITORES: { readonly [T in Tipo]: (campos: Campos) => CamposDe[T] } = {
-  PUT: (c) => ({ key: lerKey(c), value: lerTexto(c, "value") }),
-  PUT_OK: (c) => ({ key: lerKey(c), timestamp: lerInteiro(c, "timestamp") }),
-  GET: (c) => ({
+/** Como se lê cada tipo: é aqui, uma vez, que cada campo é validado. */
+const LEITORES: {
+  readonly [T in Tipo]: (campos: Campos, id: number | undefined) => CorpoDe<T>;
+} = {
+  PUT: (c, id) => ({ tipo: "PUT", id, key: lerKey(c), value: lerTexto(c, "value") }),
+  PUT_OK: (c, id) => ({ tipo: "PUT_OK", id, key: lerKey(c), timestamp: lerTimestamp(c) }),
+  GET: (c, id) => ({
+    tipo: "GET",
+    id,
     key: lerKey(c),
-    timestamp: c.timestamp === undefined ? 0 : lerInteiro(c, "timestamp"),
+    timestamp: c.timestamp === undefined ? 0 : lerTimestamp(c),
   }),
-  GET_OK: (c) => ({
+  GET_OK: (c, id) => ({
+    tipo: "GET_OK",
+    id,
     key: lerKey(c),
     value: c.value === null ? null : lerTexto(c, "value"),
-    timestamp: lerInteiro(c, "timestamp"),
+    timestamp: lerTimestamp(c),
   }),
-  TRY_OTHER_SERVER_OR_LATER: (c) => ({ key: lerKey(c), timestamp: lerInteiro(c, "timestamp") }),
-  ERRO: (c) => ({ erro: lerTexto(c, "erro"), definitivo: c.definitivo === true }),
-  JOIN: (c) => ({ endereco: lerTexto(c, "endereco"), token: lerTexto(c, "token") }),
-  JOIN_OK: () => ({}),
-  FORWARD: (c) => ({
+  TRY_OTHER_SERVER_OR_LATER: (c, id) => ({
+    tipo: "TRY_OTHER_SERVER_OR_LATER",
+    id,
+    key: lerKey(c),
+    timestamp: lerTimestamp(c),
+  }),
+  ERRO: (c, id) => ({
+    tipo: "ERRO",
+    id,
+    erro: lerTexto(c, "erro"),
+    definitivo: c.definitivo === true,
+  }),
+  JOIN: (c, id) => ({
+    tipo: "JOIN",
+    id,
+    endereco: lerTexto(c, "endereco"),
+    token: lerTexto(c, "token"),
+  }),
+  JOIN_OK: (_, id) => ({ tipo: "JOIN_OK", id }),
+  FORWARD: (c, id) => ({
+    tipo: "FORWARD",
+    id,
     key: lerKey(c),
     value: lerTexto(c, "value"),
     origem: lerOrigem(c),
     prazo: lerInteiro(c, "prazo"),
   }),
-  LEADER: (c) => ({ token: lerTexto(c, "token") }),
-  LEADER_OK: lerAcerto,
-  FETCH: lerTimestamp,
-  FETCH_OK: lerTimestamp,
-  ENTRY: lerRegistro,
-  SYNC: lerAcerto,
-  SYNC_OK: lerTimestamp,
-  REPLICATION: lerRegistro,
-  REPLICATION_OK: lerTimestamp,
-  PULSE: () => ({}),
-  PULSE_OK: () => ({}),
+  LEADER: (c, id) => ({ tipo: "LEADER", id, token: lerTexto(c, "token") }),
+  LEADER_OK: (c, id) => ({ tipo: "LEADER_OK", id, ...lerAcerto(c) }),
+  FETCH: (c, id) => ({ tipo: "FETCH", id, timestamp: lerTimestamp(c) }),
+  FETCH_OK: (c, id) => ({ tipo: "FETCH_OK", id, timestamp: lerTimestamp(c) }),
+  ENTRY: (c, id) => ({ tipo: "ENTRY", id, ...lerRegistro(c) }),
+  SYNC: (c, id) => ({ tipo: "SYNC", id, ...lerAcerto(c) }),
+  SYNC_OK: (c, id) => ({ tipo: "SYNC_OK", id, timestamp: lerTimestamp(c) }),
+  REPLICATION: (c, id) => ({ tipo: "REPLICATION", id, ...lerRegistro(c) }),
+  REPLICATION_OK: (c, id) => ({ tipo: "REPLICATION_OK", id, timestamp: lerTimestamp(c) }),
+  AUTH: (c, id) => ({ tipo: "AUTH", id, desafio: lerHexadecimal(c, "desafio") }),
+  AUTH_CHALLENGE: (c, id) => ({
+    tipo: "AUTH_CHALLENGE",
+    id,
+    desafio: lerHexadecimal(c, "desafio"),
+    prova: lerHexadecimal(c, "prova"),
+  }),
+  AUTH_PROOF: (c, id) => ({ tipo: "AUTH_PROOF", id, prova: lerHexadecimal(c, "prova") }),
+  AUTH_OK: (_, id) => ({ tipo: "AUTH_OK", id }),
+  PULSE: (_, id) => ({ tipo: "PULSE", id }),
+  PULSE_OK: (_, id) => ({ tipo: "PULSE_OK", id }),
 };
 
-function lerTimestamp(campos: Campos): { timestamp: number } {
-  return { timestamp: lerInteiro(campos, "timestamp") };
+function lerTimestamp(campos: Campos): number {
+  return lerInteiro(campos, "timestamp");
 }
 
 function lerAcerto(campos: Campos): { timestamp: number; reserva: number } {
-  return { timestamp: lerInteiro(campos, "timestamp"), reserva: lerInteiro(campos, "reserva") };
+  return { timestamp: lerTimestamp(campos), reserva: lerInteiro(campos, "reserva") };
 }
 
 function lerRegistro(campos: Campos): Registro {
-  const timestamp = lerInteiro(campos, "timestamp");
-  return { key: lerKey(campos), value: lerTexto(campos, "value"), timestamp };
+  return { key: lerKey(campos), value: lerTexto(campos, "value"), timestamp: lerTimestamp(campos) };
 }
 
 function inteiroValido(valor: unknown): valor is number {
@@ -270,6 +331,17 @@ function lerOrigem(campos: Campos): string {
   return origem;
 }
 
+/** 32 bytes: um desafio ou uma prova. */
+function lerHexadecimal(campos: Campos, campo: string): string {
+  const texto = lerTexto(campos, campo);
+  if (!/^[0-9a-f]{64}$/.test(texto)) {
+    throw new TypeError(
+      `Mensagem recusada: ${campo} deve ter 64 dígitos hexadecimais: ${citar(texto)}`,
+    );
+  }
+  return texto;
+}
+
 function lerKey(campos: Campos): string {
   const key = lerTexto(campos, "key");
   if (key === "") {
@@ -293,15 +365,24 @@ export function citar(texto: string | undefined): string {
 }
 
 // === Entrada: de bytes a linhas ==============================================
-// Uma fonte só lê a conexão, guarda a linha que ainda não acabou, impõe o limite
-// e decodifica UTF-8; entrega blocos de linhas inteiras, que TextLineStream
-// separa. Ler é dela, e não de `conn.readable`, porque este fecha o socket ao
-// chegar ao fim, e um cliente que fecha só a sua metade perderia as respostas.
+// Lê a conexão, guarda a linha que ainda não acabou, impõe o limite, decodifica
+// UTF-8 e entrega de uma vez as linhas inteiras de cada leitura: com streams
+// (`conn.readable`, TextLineStream) cada linha custaria várias promessas. Além
+// disso, `conn.readable` fecha o socket ao chegar ao fim, e um cliente que fecha
+// só a sua metade perderia as respostas.
+
+/** Como começa um registro TLS: um aviso ou o começo de uma conversa, da versão 3.algo. */
+function pareceTls([tipo, versao]: Uint8Array): boolean {
+  return (tipo === 0x15 || tipo === 0x16) && versao === 3;
+}
 
 /** As linhas que chegam por um canal; ver {@linkcode abrirEntrada}. */
 export interface Entrada {
-  /** Uma linha por item, sem o fim de linha; acaba no fim do canal ou numa {@linkcode falha}. */
-  readonly linhas: ReadableStream<string>;
+  /**
+   * As próximas linhas (uma ou mais; nenhuma, só antes de uma {@linkcode falha}), sem
+   * o fim de linha; `undefined` no fim do canal ou depois de uma falha.
+   */
+  ler(): Promise<string[] | undefined>;
   /** Por que a leitura parou antes do fim do canal; `undefined` num fim normal. */
   readonly falha: Error | undefined;
   /** Bytes lidos até agora: enquanto cresce, o outro lado vive. */
@@ -317,12 +398,13 @@ export interface Entrada {
  * qualquer que seja o tamanho dos pedaços em que elas chegam.
  *
  * As falhas possíveis, sempre depois de entregues as linhas boas anteriores:
- * `RangeError`, linha acima do limite; `TypeError`, bytes que não são UTF-8;
+ * `RangeError`, linha acima do limite; `TypeError`, bytes que não são UTF-8, ou são TLS;
  * `SyntaxError`, canal encerrado no meio de uma linha.
  */
 export function abrirEntrada(
   canal: { read(buffer: Uint8Array): Promise<number | null> },
   limite: () => number,
+  aoReceber?: (linha: string) => void,
 ): Entrada {
   const decodificador = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   let buffer = new Uint8Array(LEITURA_BYTES_MIN);
@@ -356,11 +438,16 @@ export function abrirEntrada(
         return undefined;
       }
       const inicio = estado.parcial;
+      if (estado.lidos === 0 && pareceTls(buffer)) {
+        estado.parcial = 0;
+        estado.falha = new TypeError("Conexão recusada: um lado usa TLS, e o outro não");
+        return undefined;
+      }
       estado.lidos += lidos;
       estado.parcial += lidos;
       const fim = buffer.subarray(inicio, estado.parcial).lastIndexOf(10) + 1;
       const bloco = fim > 0 ? tirar(inicio + fim) : undefined;
-      if (bloco !== undefined && estado.falha) return bloco || undefined;
+      if (bloco !== undefined && estado.falha) return bloco;
       // Um "\r" no fim ainda pode ser parte do fim de linha.
       if (estado.parcial > limite() + (buffer[estado.parcial - 1] === 13 ? 1 : 0)) {
         estado.falha = linhaLonga(estado.parcial, limite());
@@ -375,15 +462,22 @@ export function abrirEntrada(
     }
   }
 
-  const fonte = new ReadableStream<string>({
-    async pull(controle) {
+  return Object.assign(estado, {
+    async ler() {
       const bloco = estado.falha ? undefined : await lerBloco();
-      if (bloco !== undefined) controle.enqueue(bloco);
-      if (bloco === undefined || estado.falha) controle.close();
+      const linhas = bloco === undefined ? undefined : separar(bloco);
+      if (aoReceber) linhas?.forEach(aoReceber);
+      return linhas;
     },
-  }, { highWaterMark: 0 });
-  const linhas: ReadableStream<string> = fonte.pipeThrough(new TextLineStream());
-  return Object.assign(estado, { linhas });
+  });
+}
+
+/** As linhas de um bloco, que acaba em fim de linha (`\n` ou `\r\n`) ou é vazio. */
+function separar(bloco: string): string[] {
+  const linhas = bloco.split("\n");
+  linhas.pop();
+  if (!bloco.includes("\r")) return linhas;
+  return linhas.map((linha) => linha.endsWith("\r") ? linha.slice(0, -1) : linha);
 }
 
 function linhaLonga(bytes: number, limite: number): RangeError {
@@ -419,9 +513,9 @@ function decodificar(
 }
 
 // === Saída: de linhas a bytes ================================================
-// Tudo o que se envia numa volta do laço de eventos sai numa escrita só, e há
-// uma escrita por vez: é o que torna barato responder a muitos. (A ideia é do
-// cliente do NATS, core/src/protocol.ts.)
+// O que se envia em resposta a uma leitura sai numa escrita só, e há uma escrita
+// por vez: é o que torna barato responder a muitos. (A ideia é do cliente do NATS,
+// core/src/protocol.ts.)
 
 /** As linhas que saem por um canal; ver {@linkcode abrirSaida}. */
 export interface Saida {
@@ -433,12 +527,29 @@ export interface Saida {
   readonly escritos: number;
   /** Põe uma linha (sem o fim) na fila. Depois de uma falha do canal, nada faz. */
   enviar(linha: string): void;
+  /** Não há por que juntar mais linhas: a próxima escrita não espera. */
+  soltar(): void;
   /** Espera a fila esvaziar, ou o canal falhar. */
   esvaziar(): Promise<void>;
 }
 
-/** O que {@linkcode abrirSaida} avisa. */
-export interface AvisosDeSaida {
+/** O que {@linkcode abrirSaida} pergunta e avisa. */
+export interface OpcoesDaSaida {
+  /**
+   * Milissegundos entre o começo de uma escrita e o da próxima, para juntar mais
+   * linhas nela (0); {@linkcode Saida.soltar} dispensa a espera, uma vez.
+   */
+  intervalo?: number;
+  /**
+   * Quando escrever o que se enviou: cumprida a promessa. Sem ela, acabado o código
+   * síncrono em curso, o que junta tudo o que uma leitura provocou; com
+   * {@linkcode proximaVolta}, também o que só se envia depois de outras promessas.
+   */
+  agendar?: () => Promise<void>;
+  /** Uma linha entrou na fila. */
+  aoEnviar?: ((linha: string) => void) | undefined;
+  /** Uma escrita vai começar, com o que está na fila. */
+  aoComecar?: () => void;
   /** A fila diminuiu de tantos caracteres: foram escritos, ou se perderam. */
   aoEscrever?: (caracteres: number) => void;
   /** O canal falhou; o que estava na fila se perdeu. */
@@ -450,20 +561,45 @@ export function proximaVolta(): Promise<void> {
   return new Promise((resolver) => setImmediate(resolver));
 }
 
-/** Escreve linhas num canal de bytes, juntando as da mesma volta do laço de eventos. */
+const microtarefa = () => Promise.resolve();
+
+/** Escreve linhas num canal de bytes, juntando as que vêm juntas. */
 export function abrirSaida(
   canal: { write(bytes: Uint8Array): Promise<number> },
-  { aoEscrever, aoFalhar }: AvisosDeSaida = {},
+  { intervalo = 0, agendar = microtarefa, aoEnviar, aoComecar, aoEscrever, aoFalhar }:
+    OpcoesDaSaida = {},
 ): Saida {
   const codificador = new TextEncoder();
   let linhas: string[] = [];
   let escoando = false;
   let falhou = false;
   let aoEsvaziar: (() => void)[] = [];
+  /** Quando a próxima escrita pode começar, e quem espera por isso. */
+  let aVez = 0;
+  let aoSoltar: (() => void) | undefined;
+
+  async function esperarAVez() {
+    const ms = aVez - performance.now();
+    if (ms > 0 && saida.fila < LOTE_MAX) {
+      let temporizador: ReturnType<typeof setTimeout> | undefined;
+      await new Promise<void>((resolver) => {
+        aoSoltar = resolver;
+        temporizador = setTimeout(resolver, ms);
+      });
+      aoSoltar = undefined;
+      clearTimeout(temporizador);
+      await agendar();
+    }
+    aVez = performance.now() + intervalo;
+  }
 
   /** As próximas linhas, até ESCRITA_MAX caracteres ou uma só. */
   function tirarParte(): string[] {
-    if (saida.fila <= ESCRITA_MAX) return linhas.splice(0);
+    if (saida.fila <= ESCRITA_MAX) {
+      const todas = linhas;
+      linhas = [];
+      return todas;
+    }
     let [quantas, tamanho] = [1, linhas[0]!.length];
     while (quantas < linhas.length) {
       tamanho += linhas[quantas]!.length;
@@ -476,10 +612,12 @@ export function abrirSaida(
   async function escoar() {
     escoando = true;
     try {
-      await proximaVolta();
+      await agendar();
       while (linhas.length > 0) {
+        if (intervalo > 0) await esperarAVez();
+        aoComecar?.();
         const parte = tirarParte();
-        const texto = saida.emLotes ? juntarEmLotes(parte) : parte.join("\n") + "\n";
+        const texto = (saida.emLotes ? juntarEmLotes(parte) : parte).join("\n") + "\n";
         const tamanho = parte.reduce((soma, linha) => soma + linha.length + 1, 0);
         const bytes = codificador.encode(texto);
         for (let n = 0; n < bytes.length;) {
@@ -509,31 +647,48 @@ export function abrirSaida(
     escritos: 0,
     enviar(linha: string) {
       if (falhou) return;
+      aoEnviar?.(linha);
       linhas.push(linha);
       saida.fila += linha.length + 1;
       if (!escoando) escoar();
     },
+    soltar() {
+      aVez = 0;
+      aoSoltar?.();
+    },
     esvaziar(): Promise<void> {
+      saida.soltar();
       return new Promise((resolver) => escoando ? aoEsvaziar.push(resolver) : resolver());
     },
   };
   return saida;
 }
 
-/** Junta linhas JSON em arrays de até {@linkcode LOTE_MAX} caracteres; uma sozinha fica como está. */
-function juntarEmLotes(linhas: readonly string[]): string {
-  let texto = "";
-  for (let inicio = 0; inicio < linhas.length;) {
-    let fim = inicio;
-    for (let tamanho = 0; fim < linhas.length; fim++) {
-      tamanho += linhas[fim]!.length + 1;
-      if (tamanho > LOTE_MAX && fim > inicio) break;
+/**
+ * Junta mensagens em lotes de até {@linkcode LOTE_MAX} caracteres, uma linha cada; uma
+ * mensagem sozinha, ou um lote que já vem pronto, fica como está.
+ */
+export function juntarEmLotes(linhas: readonly string[]): string[] {
+  const lotes: string[] = [];
+  let lote: string[] = [];
+  let tamanho = 0;
+  const fechar = () => {
+    if (lote.length > 0) lotes.push(lote.length === 1 ? lote[0]! : `[${lote.join(",")}]`);
+    lote = [];
+    tamanho = 0;
+  };
+  for (const linha of linhas) {
+    const pronto = linha.startsWith("[");
+    tamanho += linha.length + 1;
+    if (pronto || tamanho > LOTE_MAX) {
+      fechar();
+      tamanho = linha.length + 1;
     }
-    const lote = linhas.slice(inicio, fim);
-    texto += lote.length === 1 ? lote[0] + "\n" : `[${lote.join(",")}]\n`;
-    inicio = fim;
+    if (pronto) lotes.push(linha);
+    else lote.push(linha);
   }
-  return texto;
+  fechar();
+  return lotes;
 }
 
 // === Endereços ===============================================================

@@ -16,11 +16,14 @@
  * líder; o Worker do líder, para os seguidores. Assim cada conexão leva pedidos
  * num sentido e respostas no outro.
  *
- * ```ts ignore
+ * ```ts
+ * import { Cliente } from "./cliente.ts";
  * import { Servidor } from "./servidor.ts";
  *
  * await using lider = await Servidor.iniciar({ porta: 0, replicas: 1 });
  * await using outro = await Servidor.iniciar({ porta: 0, lider: lider.endereco });
+ * await using cliente = new Cliente([outro.endereco]);
+ * await cliente.put("cor", "azul"); // o líder e o outro têm o value
  * ```
  *
  * @module
@@ -28,17 +31,29 @@
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import {
+  abrirRastro,
   abrirTeclado,
   abrirTela,
+  type Argumentos,
+  conferirProva,
+  type Desafios,
   discar,
   type Elo,
   ESPERA_MS_MAX,
   esperaDaTentativa,
   falhaDefinitiva,
+  fecharSeAberta,
   inteiroEntre,
   lerArgumentos,
+  lerArquivo,
   lerOpcao,
+  lerSegredo,
+  novoDesafio,
   perguntarAte,
+  provar,
+  type Rastro,
+  RELOGIO_MS,
+  type Seguranca,
   type Tela,
   textoDoErro,
 } from "./cliente.ts";
@@ -50,6 +65,7 @@ import {
   type CorpoDe,
   type Endereco,
   type Entrada,
+  juntarEmLotes,
   lerEndereco,
   lerIp,
   lerPorta,
@@ -100,6 +116,10 @@ const PUTS_MAX = 65_536;
 /** Caracteres de todos esses PUTs; além, ERRO definitivo. */
 const PUTS_CARACTERES_MAX = 64 * 1024 * 1024;
 
+/** O que se diz a um PUT além desses limites. */
+const PUTS_DEMAIS = `já há PUTs demais em curso, o limite é ${PUTS_MAX} ou ` +
+  `${PUTS_CARACTERES_MAX / 2 ** 20} milhões de caracteres`;
+
 /** JOINs sendo conferidos ao mesmo tempo; além, ERRO definitivo. */
 const JOINS_MAX = 8;
 
@@ -133,11 +153,17 @@ const PULSOS_SEM_LER_MAX = 30;
 /** Pulsos que um cliente tem para acabar uma linha que começou; depois, cai. */
 const PULSOS_DA_LINHA_MAX = 120;
 
+/** Pulsos que quem chega tem para completar o TLS e provar o segredo; depois, cai. */
+const PULSOS_DA_PROVA_MAX = 5;
+
+/** Bytes de uma linha de quem ainda não provou o segredo. */
+const PROVA_BYTES_MAX = 1024;
+
 /** O sinal de vida de quem discou. */
 const PULSE = new Mensagem({ tipo: "PULSE" }).linha();
 
-/** Com que folga os prazos são verificados, em milissegundos. */
-const RELOGIO_MS = 20;
+/** Quanto, no máximo, uma rodada de replicação espera pela anterior, em milissegundos. */
+const RODADA_MS = 3;
 
 /** Do prazo de um PUT encaminhado, a parte guardada para a resposta do líder voltar. */
 const FOLGA_DO_ENCAMINHADO = 0.1;
@@ -201,6 +227,12 @@ export interface OpcoesDoServidor {
   prazo?: number;
   /** Pasta onde guardar a tabela em disco (nenhuma: só na memória). */
   dados?: string | undefined;
+  /** O segredo que todos no grupo têm de provar que sabem (nenhum: qualquer um pode pedir). */
+  segredo?: string | undefined;
+  /** Atende em TLS, com este certificado e esta chave, e disca confiando em `ca` (todos em PEM). */
+  tls?: { cert: string; chave: string; ca?: string | undefined } | undefined;
+  /** Arquivo onde se anota cada mensagem enviada e recebida (nenhum). */
+  rastro?: string | undefined;
   /** Recebe cada linha das que o enunciado pede (nada). */
   imprimir?: ((linha: string) => void) | undefined;
   /** Cumprida quando as linhas impressas até aqui foram mostradas; um PUT_OK espera por ela. */
@@ -217,13 +249,17 @@ interface Versao {
 
 /** Uma conexão aceita. */
 interface Conexao {
-  readonly conn: Deno.TcpConn;
+  readonly conn: Deno.TcpConn | Deno.TlsConn;
   /** O outro lado, `IP:porta`, como se mostra na console. */
   readonly endereco: string;
   readonly entrada: Entrada;
   readonly saida: Saida;
-  /** O que o outro lado provou ser; um cliente não prova nada. */
-  papel: "cliente" | "seguidor" | "lider";
+  /** O que o outro lado provou ser. Um estranho ainda não completou o TLS ou não provou o segredo. */
+  papel: "estranho" | "cliente" | "seguidor" | "lider";
+  /** Os desafios com que um estranho prova o segredo. */
+  desafios: Desafios | undefined;
+  /** Se não se lê mais nada dela: foi recusada. */
+  recusada: boolean;
   /** Pedidos desta conexão ainda sem resposta, e quantos caracteres somam. */
   pendentes: number;
   caracteres: number;
@@ -239,11 +275,25 @@ interface Conexao {
     mudos: number;
     semLer: number;
     naLinha: number;
+    estranho: number;
   };
   /** As páginas que o líder está buscando aqui. */
   paginas: AsyncGenerator<Registro[]> | undefined;
   fechada: boolean;
 }
+
+/** Se quem está do outro lado provou ser um servidor do grupo. */
+function servidor(papel: Conexao["papel"]): boolean {
+  return papel === "seguidor" || papel === "lider";
+}
+
+/** Bytes de uma linha, conforme quem a manda. */
+const LIMITE_DA_LINHA: { readonly [papel in Conexao["papel"]]: number } = {
+  estranho: PROVA_BYTES_MAX,
+  cliente: LINHA_BYTES_MAX,
+  seguidor: LINHA_DE_SERVIDOR_BYTES_MAX,
+  lider: LINHA_DE_SERVIDOR_BYTES_MAX,
+};
 
 /** Um PUT em curso, de quando chega até a resposta. */
 interface Escrita {
@@ -277,10 +327,18 @@ interface Membro {
 
 /** O que a thread principal pede ao Replicador, e o que ele devolve. */
 interface Ordens {
-  /** Começar: por quantos seguidores esperar, e a pasta do disco. Devolve a reserva guardada. */
-  iniciar(pedido: { replicas: number; dados: string | undefined }): number;
-  /** Ler do disco a próxima página depois de um timestamp; vazia, acabou. */
-  ler(pedido: { timestamp: number }): Registro[];
+  /** Começar: por quantos seguidores esperar, e a pasta do disco; devolve a reserva guardada. */
+  iniciar(
+    pedido: {
+      replicas: number;
+      dados: string | undefined;
+      seguranca: Seguranca;
+      rastro: string | undefined;
+      quem: string;
+    },
+  ): number;
+  /** Ler do disco a próxima página, em ordem de timestamp; vazia, acabou. */
+  ler(pedido: Record<never, never>): Registro[];
   /** Guardar a reserva em disco, depois de tudo o que já foi mandado. */
   guardar(pedido: { reserva: number }): void;
   /** Fechar o disco. */
@@ -305,7 +363,7 @@ type ResultadoDa<O extends Ordem> = ReturnType<Ordens[O]>;
 
 type AoReplicador =
   | { tipo: "ordem"; n: number; ordem: Ordem; pedido: PedidoDa<Ordem> }
-  | { tipo: "replicar"; registros: Registro[]; ate: number }
+  | { tipo: "replicar"; linhas: string[]; registros: Registro[]; ate: number }
   | { tipo: "reservar"; timestamp: number; reserva: number };
 
 type DoReplicador =
@@ -339,7 +397,10 @@ export class Servidor {
   /** Se já não se aceitam pedidos novos. */
   #encerrando = false;
   readonly #imprimir: ((linha: string) => void) | undefined;
-  readonly #ouvinte: Deno.TcpListener;
+  readonly #ouvinte: Deno.TcpListener | Deno.TlsListener;
+  /** Como discar para os outros servidores. */
+  readonly #seguranca: Seguranca;
+  readonly #rastro: Rastro | undefined;
   /** Onde este servidor atende. */
   readonly #meu: Endereco;
   /** O líder, se é outro; `undefined`, este é o líder. */
@@ -381,13 +442,18 @@ export class Servidor {
   /** Registros que entraram na tabela nesta volta, e até que timestamp: seguem juntos. */
   #aReplicar: Registro[] = [];
   #ateReplicar = 0;
+  /** Até que timestamp já lhe foram entregues, e até onde ele confirmou. */
+  #entregue = 0;
+  #confirmado = 0;
+  /** A rodada que espera pela confirmação da anterior. */
+  #rodada: ReturnType<typeof setTimeout> | undefined;
   /** Por que o disco não grava; vazio, se grava. Enquanto não grava, não há PUTs. */
   #discoFalho = "";
 
   // No líder.
   /** Seguidores presentes, por endereço. */
   readonly #membros = new Map<string, Membro>();
-  /** Endereços sendo discados: já ocupam lugar. */
+  /** Endereços sendo discados. */
   readonly #entrando = new Set<string>();
   /** Endereços dos que se perderam e ainda não voltaram. */
   readonly #perdidos = new Set<string>();
@@ -425,18 +491,27 @@ export class Servidor {
       prazo,
       mostrada: () => undefined,
       dados: undefined,
+      segredo: undefined,
+      tls: undefined,
+      rastro: undefined,
       ...resto,
       avisar: (linha) => avisar(visivel(linha)),
     };
     ({ promise: this.parado, resolve: this.#aoParar } = Promise.withResolvers<void>());
     this.#imprimir = imprimir;
+    const { segredo, tls, rastro } = this.#opcoes;
+    this.#seguranca = { segredo, tls: tls && { ca: tls.ca } };
+    const onde = { hostname: ip, port: porta };
     try {
-      this.#ouvinte = Deno.listen({ hostname: ip, port: porta });
+      this.#ouvinte = tls
+        ? Deno.listenTls({ ...onde, cert: tls.cert, key: tls.chave })
+        : Deno.listen(onde);
     } catch (cause) {
       const onde = textoDoEndereco({ ip, porta });
       throw new Error(`Não é possível atender em ${onde}: ${textoDoErro(cause)}`, { cause });
     }
     this.#meu = { ip, porta: this.#ouvinte.addr.port };
+    this.#rastro = rastro === undefined ? undefined : abrirRastro(rastro, this.endereco);
     const outro = typeof lider === "string" ? lerEndereco(lider) : lider;
     const souEu = !outro || textoDoEndereco(outro) === this.endereco;
     this.#enderecoDoLider = souEu ? undefined : outro;
@@ -487,6 +562,7 @@ export class Servidor {
     while (this.#putsSemResposta > 0) await this.#esperar(RELOGIO_MS);
     const saidas = [...this.#conexoes].map(({ saida }) => saida.esvaziar());
     await Promise.race([Promise.all(saidas), this.#esperar(DESPEDIDA_MS)]);
+    this.#replicar();
     if (this.#replicador) await this.#ordenar("fechar", {}).catch(() => {});
     this.#parada.abort();
     clearTimeout(this.#relogio);
@@ -500,6 +576,7 @@ export class Servidor {
     this.#aoParar();
   }
 
+  /** O mesmo que {@linkcode parar}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.parar();
   }
@@ -534,7 +611,7 @@ export class Servidor {
 
   async #aceitar(): Promise<void> {
     while (!this.#encerrando) {
-      let conn: Deno.TcpConn;
+      let conn: Deno.TcpConn | Deno.TlsConn;
       try {
         conn = await this.#ouvinte.accept();
       } catch (erro) {
@@ -548,38 +625,45 @@ export class Servidor {
         await this.#esperar(ACEITAR_DE_NOVO_MS);
         continue;
       }
-      if (this.#conexoes.size >= CONEXOES_MAX && !this.#derrubarOciosa()) {
-        conn.close();
-        continue;
-      }
-      this.#tarefa(this.#atender(this.#abrirConexao(conn)));
+      const cheio = this.#conexoes.size >= CONEXOES_MAX && !this.#derrubarOciosa();
+      const conexao = this.#abrirConexao(conn);
+      if (cheio) {
+        this.#expulsar(conexao, `há ${CONEXOES_MAX} conexões, o limite, e todas têm pedidos`);
+      } else this.#tarefa(this.#atender(conexao));
     }
   }
 
-  #abrirConexao(conn: Deno.TcpConn): Conexao {
-    conn.setNoDelay(true);
-    conn.setKeepAlive(true);
+  #abrirConexao(conn: Deno.TcpConn | Deno.TlsConn): Conexao {
+    if ("setNoDelay" in conn) {
+      conn.setNoDelay(true);
+      conn.setKeepAlive(true);
+    }
+    const { segredo, tls } = this.#opcoes;
     const { hostname, port } = conn.remoteAddr;
     const conexao: Conexao = {
       conn,
       endereco: textoDoEndereco({ ip: hostname, porta: port }),
       entrada: abrirEntrada(
         conn,
-        () => conexao.papel === "cliente" ? LINHA_BYTES_MAX : LINHA_DE_SERVIDOR_BYTES_MAX,
+        () => LIMITE_DA_LINHA[conexao.papel],
+        this.#rastro?.("recebeu", conn),
       ),
       saida: abrirSaida(conn, {
+        aoEnviar: this.#rastro?.("enviou", conn),
         aoEscrever: (caracteres) => {
           this.#ocupados -= caracteres;
           conexao.aoAliviar?.();
         },
         aoFalhar: () => this.#fechar(conexao),
       }),
-      papel: "cliente",
+      papel: segredo !== undefined || tls ? "estranho" : "cliente",
+      desafios: undefined,
+      recusada: false,
       pendentes: 0,
       caracteres: 0,
       lote: 0,
       aoAliviar: undefined,
-      vistos: { lidos: 0, blocos: 0, escritos: 0, mudos: 0, semLer: 0, naLinha: 0 },
+      vistos: { lidos: 0, blocos: 0, escritos: 0, mudos: 0, semLer: 0, naLinha: 0, estranho: 0 },
       paginas: undefined,
       fechada: false,
     };
@@ -589,16 +673,20 @@ export class Servidor {
 
   /** Atende uma conexão até o outro lado acabar e ter todas as respostas. */
   async #atender(conexao: Conexao): Promise<void> {
-    const { entrada, saida } = conexao;
+    const { conn, entrada, saida } = conexao;
     try {
-      for await (const linha of entrada.linhas) {
-        const espera = this.#receber(conexao, linha);
-        if (espera) await espera;
+      if ("handshake" in conn) await conn.handshake();
+      if (this.#opcoes.segredo === undefined) conexao.papel = "cliente";
+      for (let linhas; !conexao.recusada && (linhas = await entrada.ler());) {
+        for (const linha of linhas) {
+          const espera = this.#receber(conexao, linha);
+          if (espera) await espera;
+        }
       }
       if (entrada.falha) this.#recusar(conexao, undefined, entrada.falha.message);
       while (conexao.pendentes > 0 && !conexao.fechada) await this.#alivio(conexao);
       await saida.esvaziar();
-      if (entrada.falha) await this.#despedir(conexao);
+      if (entrada.falha || conexao.recusada) await this.#despedir(conexao);
     } catch (erro) {
       // Conexão perdida: não há a quem responder, e os PUTs em curso seguem. Um erro do
       // próprio programa, não: é um estado impossível, e para o servidor.
@@ -612,7 +700,8 @@ export class Servidor {
 
   /** Trata uma linha; devolve uma promessa só quando é preciso esperar antes de ler a próxima. */
   #receber(conexao: Conexao, linha: string): Promise<void> | undefined {
-    if (conexao.fechada) return;
+    if (conexao.fechada || conexao.recusada) return;
+    if (conexao.papel === "estranho") return this.#receberEstranho(conexao, linha);
     let lida: ReturnType<typeof Mensagem.abrir>;
     try {
       lida = Mensagem.abrir(linha);
@@ -623,6 +712,34 @@ export class Servidor {
     if (lida.emLote) return this.#receberLote(conexao, lida.itens, linha.length * LOTE_ABERTO);
     this.#despachar(conexao, lida.itens[0]);
     return this.#cheia(conexao) ? this.#haverLugar(conexao) : undefined;
+  }
+
+  /** De quem não provou o segredo só se aceita a prova; qualquer outra coisa, e a conexão acaba. */
+  async #receberEstranho(conexao: Conexao, linha: string): Promise<void> {
+    const segredo = this.#opcoes.segredo!;
+    let id: number | undefined;
+    try {
+      const item: unknown = JSON.parse(linha);
+      id = Mensagem.idDe(item);
+      const { corpo } = Mensagem.ler(item);
+      if (corpo.tipo === "AUTH" && !conexao.desafios) {
+        const desafios = [corpo.desafio, novoDesafio()] as const;
+        conexao.desafios = desafios;
+        const prova = await provar(segredo, "servidor", desafios);
+        return this.#enviar(conexao, { tipo: "AUTH_CHALLENGE", id, desafio: desafios[1], prova });
+      }
+      const { desafios } = conexao;
+      const provou = corpo.tipo === "AUTH_PROOF" && desafios &&
+        await conferirProva(segredo, "cliente", desafios, corpo.prova);
+      if (provou) {
+        conexao.papel = "cliente";
+        return this.#enviar(conexao, { tipo: "AUTH_OK", id });
+      }
+    } catch {
+      // Não é JSON, ou não é uma Mensagem: não é a prova.
+    }
+    conexao.recusada = true;
+    this.#recusar(conexao, id, "Conexão recusada: este servidor exige a prova do segredo");
   }
 
   /** Trata um lote item a item, sem ocupar a thread nem a memória com um lote enorme. */
@@ -648,7 +765,7 @@ export class Servidor {
     if (fechada) return false;
     // O que um seguidor encaminha só o total limita: parar de lê-lo faria uns clientes
     // esperarem por outros, e os pulsos não chegarem.
-    if (papel !== "cliente") return pendentes >= PUTS_POR_SEGUIDOR_MAX;
+    if (servidor(papel)) return pendentes >= PUTS_POR_SEGUIDOR_MAX;
     return pendentes >= PUTS_POR_CONEXAO_MAX ||
       caracteres + saida.fila >= CARACTERES_POR_CONEXAO_MAX;
   }
@@ -689,6 +806,8 @@ export class Servidor {
         return this.#adiar(conexao, this.#tratarJoin(conexao, corpo));
       case "LEADER":
         return this.#tratarLeader(conexao, corpo);
+      case "AUTH":
+        return this.#recusar(conexao, corpo.id, "AUTH recusado: este servidor não tem segredo");
     }
     if (corpo.tipo === "FORWARD" && conexao.papel === "seguidor") {
       const prazo = Math.min(corpo.prazo, this.#opcoes.prazo);
@@ -732,7 +851,7 @@ export class Servidor {
     const peso = ({ saida, lote }: Conexao) => saida.fila + lote;
     for (const conexao of this.#conexoes) {
       const { saida, vistos, papel } = conexao;
-      if (papel !== "cliente" || saida.fila === 0 || saida.escritos !== vistos.escritos) continue;
+      if (servidor(papel) || saida.fila === 0 || saida.escritos !== vistos.escritos) continue;
       if (!maior || peso(conexao) > peso(maior)) maior = conexao;
     }
     if (maior) this.#fechar(maior);
@@ -759,15 +878,19 @@ export class Servidor {
     }
   }
 
+  /** Fecha uma conexão, dizendo por quê; a quem não lê isso nem até o pulso seguinte, sem dizer. */
+  #expulsar(conexao: Conexao, motivo: string): void {
+    if (conexao.recusada) return this.#fechar(conexao);
+    this.#recusar(conexao, undefined, `Conexão fechada: ${motivo}`);
+    conexao.recusada = true;
+    conexao.saida.esvaziar().then(() => this.#fechar(conexao));
+  }
+
   #fechar(conexao: Conexao): void {
     if (conexao.fechada) return;
     conexao.fechada = true;
     this.#conexoes.delete(conexao);
-    try {
-      conexao.conn.close();
-    } catch {
-      // Já estava fechada.
-    }
+    fecharSeAberta(conexao.conn);
     conexao.aoAliviar?.();
     if (conexao === this.#lider) {
       this.#lider = undefined;
@@ -779,7 +902,7 @@ export class Servidor {
   #derrubarOciosa(): boolean {
     for (const conexao of this.#conexoes) {
       const { papel, pendentes, saida, entrada } = conexao;
-      if (papel !== "cliente" || pendentes > 0 || saida.fila > 0) continue;
+      if (servidor(papel) || pendentes > 0 || saida.fila > 0) continue;
       if (entrada.parcial > 0 && entrada.lidos !== conexao.vistos.lidos) continue;
       this.#fechar(conexao);
       return true;
@@ -818,11 +941,17 @@ export class Servidor {
       mudos: lidos === vistos.lidos ? vistos.mudos + 1 : 0,
       semLer: semLer ? vistos.semLer + 1 : 0,
       naLinha: naLinha ? vistos.naLinha + 1 : 0,
+      estranho: papel === "estranho" ? vistos.estranho + 1 : 0,
     };
-    const perdida = papel === "cliente"
-      ? conexao.vistos.semLer > PULSOS_SEM_LER_MAX || conexao.vistos.naLinha > PULSOS_DA_LINHA_MAX
-      : conexao.vistos.mudos > PULSOS_MUDOS_MAX;
-    if (perdida) this.#fechar(conexao);
+    const { mudos, semLer: calado, naLinha: demora, estranho } = conexao.vistos;
+    const segundos = (pulsos: number) => `${pulsos * PULSO_MS / 1000} s, o limite`;
+    if (servidor(papel) ? mudos > PULSOS_MUDOS_MAX : calado > PULSOS_SEM_LER_MAX) {
+      this.#fechar(conexao);
+    } else if (demora > PULSOS_DA_LINHA_MAX) {
+      this.#expulsar(conexao, `uma linha não acabou em ${segundos(PULSOS_DA_LINHA_MAX)}`);
+    } else if (estranho > PULSOS_DA_PROVA_MAX) {
+      this.#expulsar(conexao, `sem a prova do segredo em ${segundos(PULSOS_DA_PROVA_MAX)}`);
+    }
   }
 
   // --- PUT (seção 5c) --------------------------------------------------------
@@ -848,7 +977,7 @@ export class Servidor {
     if (this.#discoFalho) {
       this.#falhar(escrita, `PUT recusado: ${this.#discoFalho}`, true);
     } else if (this.#naFila.size >= PUTS_MAX || this.#caracteres > PUTS_CARACTERES_MAX) {
-      this.#falhar(escrita, "PUT recusado: há PUTs demais em curso", true);
+      this.#falhar(escrita, `PUT recusado: ${PUTS_DEMAIS}`, true);
     } else {
       this.#naFila.add(escrita);
       this.#escoarFila();
@@ -864,7 +993,7 @@ export class Servidor {
       }
       this.#naFila.delete(escrita);
       if (this.lidero) this.#inserir(escrita);
-      else this.#tarefa(this.#encaminhar(this.#elo!, escrita));
+      else this.#encaminhar(this.#elo!, escrita);
     }
   }
 
@@ -891,18 +1020,37 @@ export class Servidor {
       this.#timestamp = Math.max(this.#timestamp, timestamp);
       if (this.#replicador) this.#aReplicar.push(registro);
     }
-    if (this.#ateReplicar === 0) proximaVolta().then(() => this.#replicar());
+    if (this.#ateReplicar === 0) this.#marcarRodada();
     this.#ateReplicar = Math.max(this.#ateReplicar, timestamp);
+  }
+
+  /**
+   * Um PUT só segue na próxima volta. Enquanto há uma rodada por confirmar, os que
+   * chegam esperam um pouco por ela e vão juntos na seguinte: o custo de uma rodada
+   * (escritas, leituras, acordar quatro threads) quase não depende de quantos leva.
+   */
+  #marcarRodada(): void {
+    if (this.#entregue <= this.#confirmado) queueMicrotask(() => this.#replicar());
+    else this.#rodada = setTimeout(() => this.#replicar(), RODADA_MS);
   }
 
   /** Entrega ao Replicador, de uma vez, o que entrou na tabela nesta volta. */
   #replicar(): void {
+    clearTimeout(this.#rodada);
+    this.#rodada = undefined;
     if (this.#ateReplicar === 0) return;
     const [registros, ate] = [this.#aReplicar, this.#ateReplicar];
     this.#aReplicar = [];
     this.#ateReplicar = 0;
-    if (this.#replicador) this.#mandar({ tipo: "replicar", registros, ate });
-    else this.#confirmar(ate);
+    if (this.#replicador) {
+      this.#entregue = ate;
+      const { dados, replicas } = this.#opcoes;
+      // Prontas aqui, as linhas passam à outra thread como texto, que é barato de copiar.
+      const linhas = this.lidero && replicas > 0
+        ? juntarEmLotes(registros.map((r) => new Mensagem({ tipo: "REPLICATION", ...r }).linha()))
+        : [];
+      this.#mandar({ tipo: "replicar", linhas, registros: dados ? registros : [], ate });
+    } else this.#confirmar(ate);
     // A reserva seguinte vai atrás dos registros: quem a recebe já tem tudo até `ate`.
     if (this.lidero && this.#aberto && ate + RESERVA / 2 >= this.#reserva) {
       this.#reserva += RESERVA;
@@ -932,6 +1080,8 @@ export class Servidor {
    * disco, se o tem: é a hora do REPLICATION_OK (seção 5d), que vale por todos até ele.
    */
   #confirmar(ate: number): void {
+    this.#confirmado = Math.max(this.#confirmado, ate);
+    if (this.#rodada !== undefined) queueMicrotask(() => this.#replicar());
     if (this.#lider) this.#enviar(this.#lider, { tipo: "REPLICATION_OK", timestamp: ate });
     const respostas: (() => void)[] = [];
     for (const [timestamp, escrita] of this.#emCurso) {
@@ -1087,12 +1237,16 @@ export class Servidor {
   async #integrar(endereco: Endereco, token: string): Promise<void> {
     const nome = textoDoEndereco(endereco);
     const { replicas } = this.#opcoes;
-    const outros = new Set([...this.#membros.keys(), ...this.#entrando]);
-    outros.delete(nome);
+    const conferirLugar = () => {
+      const outros = this.#membros.size - (this.#membros.has(nome) ? 1 : 0);
+      if (outros >= replicas) throw new Error(`o grupo já tem os ${replicas} que espera`);
+    };
     if (nome === this.endereco) throw new Error(`${nome} é o endereço do líder`);
-    if (outros.size >= replicas) throw new Error(`o grupo já tem os ${replicas} que espera`);
+    conferirLugar();
     if (this.#entrando.has(nome)) throw new Error(`${nome} já está entrando`);
-    if (this.#entrando.size >= JOINS_MAX) throw new Error("há servidores demais entrando");
+    if (this.#entrando.size >= JOINS_MAX) {
+      throw new Error(`já há ${JOINS_MAX} servidores entrando, o limite`);
+    }
 
     let membro: Membro;
     this.#entrando.add(nome);
@@ -1100,11 +1254,13 @@ export class Servidor {
       const lido = await this.#ordenar("juntar", { endereco, token });
       membro = { ...lido, lido: false, emDia: false, perda: Promise.withResolvers<never>() };
       membro.perda.promise.catch(() => {});
-      this.#membros.set(nome, membro);
     } finally {
       this.#entrando.delete(nome);
     }
     try {
+      // Outro pode ter tomado o lugar: só quem atendeu ocupa um, e um estranho calado, nenhum.
+      conferirLugar();
+      this.#membros.set(nome, membro);
       const leitura = this.#leituras.then(() => this.#lerMembro(nome, membro));
       this.#leituras = leitura.catch(() => {});
       await leitura;
@@ -1260,7 +1416,11 @@ export class Servidor {
       };
       try {
         if (!this.#elo || this.#elo.perdido) {
-          this.#elo = await discar(lider, APRESENTAR_MS, { aoPerder: () => this.#aoPerderLider() });
+          this.#elo = await discar(lider, APRESENTAR_MS, {
+            seguranca: this.#seguranca,
+            rastro: this.#rastro,
+            aoPerder: () => this.#aoPerderLider(),
+          });
           if (this.#encerrando) this.#elo.fechar("Servidor parado");
         }
         const pedido = { tipo: "JOIN", endereco: this.endereco, token: this.#token } as const;
@@ -1288,7 +1448,7 @@ export class Servidor {
 
   /** Quem mostra o token deste processo é o seu líder; um novo substitui o anterior. */
   #tratarLeader(conexao: Conexao, { id, token }: CorpoDe<"LEADER">): void {
-    if (this.lidero || token !== this.#token) {
+    if (this.lidero || !iguais(token, this.#token)) {
       return this.#recusar(conexao, id, "LEADER recusado: o token não é o deste servidor");
     }
     if (this.#discoFalho) return this.#recusar(conexao, id, this.#discoFalho);
@@ -1349,11 +1509,17 @@ export class Servidor {
       evento.preventDefault();
       falha.reject(new Error(`A thread de replicação falhou: ${evento.message}`));
     };
-    const iniciado = this.#ordenar("iniciar", { replicas, dados });
+    const iniciado = this.#ordenar("iniciar", {
+      replicas,
+      dados,
+      seguranca: this.#seguranca,
+      rastro: this.#opcoes.rastro,
+      quem: this.endereco,
+    });
     this.#reserva = await Promise.race([iniciado, falha.promise]);
     this.#replicador.onerror = null;
     for (let acabou = !dados; !acabou;) {
-      const registros = await this.#ordenar("ler", { timestamp: this.#timestamp });
+      const registros = await this.#ordenar("ler", {});
       for (const { key, value, timestamp } of registros) {
         this.#tabela.set(key, { value, timestamp });
         this.#timestamp = timestamp;
@@ -1382,7 +1548,7 @@ export class Servidor {
    * e espera REPLICATION_OK, a principal continua a atender (seção 5b). Roda num
    * Worker, com outra cópia deste módulo: só mensagens passam de uma para a outra.
    */
-  static readonly Replicador = class Replicador {
+  static readonly Replicador: { executar(): void } = class Replicador {
     /** Quantos seguidores têm de confirmar. */
     #replicas = 0;
     readonly #sessoes = new Map<number, Sessao>();
@@ -1390,6 +1556,8 @@ export class Servidor {
     /** O último timestamp confirmado por todos: os seguidores, e o disco se há. */
     #confirmado = 0;
     #disco: Disco | undefined;
+    #seguranca: Seguranca = {};
+    #rastro: Rastro | undefined;
 
     /** Começa a atender a thread principal. */
     static executar(): void {
@@ -1419,10 +1587,7 @@ export class Servidor {
         this.#guardar({ reserva });
         return;
       }
-      for (const registro of mensagem.registros) {
-        const linha = new Mensagem({ tipo: "REPLICATION", ...registro }).linha();
-        for (const { elo } of emDia) elo.enviar(linha);
-      }
+      for (const { elo } of emDia) mensagem.linhas.forEach(elo.enviar);
       this.#gravar(mensagem.registros, mensagem.ate);
     }
 
@@ -1431,7 +1596,7 @@ export class Servidor {
         case "iniciar":
           return this.#iniciar(pedido as PedidoDa<"iniciar">);
         case "ler":
-          return this.#ler(pedido as PedidoDa<"ler">);
+          return this.#ler();
         case "guardar":
           return this.#guardar(pedido as PedidoDa<"guardar">);
         case "fechar":
@@ -1452,6 +1617,8 @@ export class Servidor {
     async #juntar({ endereco, token }: PedidoDa<"juntar">): Promise<ResultadoDa<"juntar">> {
       const numero = ++this.#ultimaSessao;
       const elo = await discar(endereco, APRESENTAR_MS, {
+        seguranca: this.#seguranca,
+        rastro: this.#rastro,
         aoPerder: (motivo) => this.#perder(numero, motivo),
         aoReceber: (corpo) => this.#receberDoSeguidor(numero, corpo),
       });
@@ -1589,23 +1756,33 @@ export class Servidor {
 
     // --- A outra thread: disco -----------------------------------------------
     // Tudo o que estiver na fila vai numa transação só, e só depois de COMMIT
-    // voltar é confirmado. A tabela do arquivo é ordenada por timestamp, como a
-    // da memória; cada key tem uma linha.
+    // voltar é confirmado. Cada key tem uma linha; é por key, e não por timestamp,
+    // que a tabela é ordenada: assim um PUT mexe numa árvore só, não em duas.
 
-    async #iniciar({ replicas, dados }: PedidoDa<"iniciar">): Promise<number> {
+    async #iniciar(
+      { replicas, dados, seguranca, rastro, quem }: PedidoDa<"iniciar">,
+    ): Promise<number> {
       this.#replicas = replicas;
+      this.#seguranca = seguranca;
+      this.#rastro = rastro === undefined ? undefined : abrirRastro(rastro, quem);
       if (dados === undefined) return 0;
       this.#disco = await abrirDisco(dados);
       return Number(this.#disco.reserva.get()!.reserva);
     }
 
-    #ler({ timestamp }: PedidoDa<"ler">): Promise<Registro[]> {
-      const linhas = this.#disco!.ler.all(timestamp, LEITURA_REGISTROS_MAX);
-      return Promise.resolve(linhas.map(({ key, value, timestamp }) => ({
-        key: doDisco(key),
-        value: doDisco(value),
-        timestamp: Number(timestamp),
-      })));
+    #ler(): Promise<Registro[]> {
+      const registros: Registro[] = [];
+      while (registros.length < LEITURA_REGISTROS_MAX) {
+        const { value: linha, done } = this.#disco!.linhas.next();
+        if (done) break;
+        const { key, value, timestamp } = linha;
+        registros.push({
+          key: doDisco(key),
+          value: doDisco(value),
+          timestamp: Number(timestamp),
+        });
+      }
+      return Promise.resolve(registros);
     }
 
     #gravar(registros: readonly Registro[], ate: number): void {
@@ -1700,6 +1877,12 @@ export class Servidor {
         mostrada: tela.mostrada,
         avisar: tela.erro,
       });
+      if (opcoes.segredo === undefined && !/^(127\.|::1$)/.test(enderecos.ip)) {
+        tela.erro(
+          `Aviso: sem --segredo, quem alcançar ${servidor.endereco} pode ler e gravar tudo`,
+        );
+      }
+      if (!silencioso) tela.notarArquivo();
       let primeiro = 0;
       atenderSinais(() => {
         // O segundo Ctrl-C não espera por nada. Mas `deno task` repassa o primeiro, que o
@@ -1724,7 +1907,8 @@ interface Disco {
   readonly banco: DatabaseSync;
   readonly gravar: StatementSync;
   readonly reservar: StatementSync;
-  readonly ler: StatementSync;
+  /** As linhas que já havia, em ordem de timestamp; lidas uma vez, ao começar. */
+  readonly linhas: ReturnType<StatementSync["iterate"]>;
   readonly reserva: StatementSync;
   /** Registros à espera, e até que timestamp a gravação deles confirma. */
   readonly fila: Registro[];
@@ -1765,7 +1949,7 @@ async function abrirDisco(pasta: string): Promise<Disco> {
       BEGIN EXCLUSIVE;
       PRAGMA application_id = ${APLICACAO};
       CREATE TABLE IF NOT EXISTS tabela (
-        timestamp INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, value TEXT NOT NULL);
+        key TEXT PRIMARY KEY, timestamp INTEGER NOT NULL, value TEXT NOT NULL) WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS estado (reserva INTEGER NOT NULL);
       INSERT INTO estado SELECT 0 WHERE NOT EXISTS (SELECT * FROM estado);
       COMMIT`);
@@ -1775,7 +1959,7 @@ async function abrirDisco(pasta: string): Promise<Disco> {
         "INSERT OR REPLACE INTO tabela (timestamp, key, value) VALUES (?, ?, ?)",
       ),
       reservar: banco.prepare("UPDATE estado SET reserva = max(reserva, ?)"),
-      ler: banco.prepare("SELECT * FROM tabela WHERE timestamp > ? ORDER BY timestamp LIMIT ?"),
+      linhas: banco.prepare("SELECT * FROM tabela ORDER BY timestamp").iterate(),
       reserva: banco.prepare("SELECT reserva FROM estado"),
       fila: [],
       ate: 0,
@@ -1828,6 +2012,13 @@ function doDisco(valor: unknown): string {
     : String(valor);
 }
 
+/** Compara dois textos num tempo que não diz onde diferem (node:crypto faria o servidor começar 40 ms depois). */
+function iguais(um: string, outro: string): boolean {
+  let diferenca = um.length ^ outro.length;
+  for (let n = 0; n < um.length; n++) diferenca |= um.charCodeAt(n) ^ outro.charCodeAt(n);
+  return diferenca === 0;
+}
+
 /** Chama `parar` num pedido de fim: Ctrl-C, e os sinais que o sistema tiver. */
 function atenderSinais(parar: () => void): void {
   const sinais: Deno.Signal[] = ["SIGINT", "SIGTERM"];
@@ -1871,6 +2062,11 @@ const AJUDA = `Uso: servidor [opções]    sem os endereços, pergunta por eles
   --prazo=MS          maior espera pela confirmação de um PUT (${PADRAO.prazo})
   --dados=PASTA       guarda a tabela em disco nesta pasta (sem: só na memória)
   --silencioso        não mostra as linhas dos pedidos
+  --segredo=ARQUIVO   quem se liga tem de provar que sabe este segredo
+  --tls-cert=ARQUIVO  atende em TLS, com este certificado (PEM)
+  --tls-chave=ARQUIVO a chave do certificado (PEM)
+  --tls-ca=ARQUIVO    a autoridade em que confia ao discar para os outros (PEM)
+  --rastro=ARQUIVO    anota cada mensagem enviada e recebida
   --ajuda, --help, -h         este texto
   --versao, --version         a versão`;
 
@@ -1881,7 +2077,10 @@ type OpcoesDaLinha = Omit<OpcoesDoServidor, "lider" | "imprimir" | "avisar"> & {
 
 /** Lê as opções; um texto, se é só para mostrá-lo. @throws {TypeError} se alguma não serve. */
 function lerLinhaDeComando(args: readonly string[]): OpcoesDaLinha | string {
-  const textos = ["ip", "porta", "lider", "replicas", "atraso", "prazo", "dados"];
+  const textos = [
+    ...["ip", "porta", "lider", "replicas", "atraso", "prazo", "dados"],
+    ...["segredo", "tls-cert", "tls-chave", "tls-ca", "rastro"],
+  ];
   const lidos = lerArgumentos(args, { textos, sinais: ["silencioso"] });
   if (lidos.opcoes.ajuda) return AJUDA;
   if (lidos.opcoes.versao) return `servidor ${VERSAO}`;
@@ -1896,10 +2095,23 @@ function lerLinhaDeComando(args: readonly string[]): OpcoesDaLinha | string {
     atraso: lerOpcao(lidos, "atraso", inteiroEntre(0, ESPERA_MS_MAX)),
     prazo: lerOpcao(lidos, "prazo", inteiroEntre(1, ESPERA_MS_MAX)),
     dados: lidos.opcoes.dados,
+    segredo: lerOpcao(lidos, "segredo", lerSegredo),
+    tls: lerTls(lidos),
+    rastro: lidos.opcoes.rastro,
     silencioso: lidos.opcoes.silencioso !== undefined,
   };
   const dadas = Object.entries(opcoes).filter(([, valor]) => valor !== undefined);
   return Object.fromEntries(dadas) as OpcoesDaLinha;
+}
+
+function lerTls(lidos: Argumentos): OpcoesDoServidor["tls"] {
+  const [cert, chave, ca] = ["tls-cert", "tls-chave", "tls-ca"]
+    .map((nome) => lerOpcao(lidos, nome, lerArquivo));
+  if (cert === undefined && chave === undefined && ca === undefined) return undefined;
+  if (cert === undefined || chave === undefined) {
+    throw new TypeError("--tls-cert, --tls-chave: um servidor com TLS precisa das duas");
+  }
+  return { cert, chave, ca };
 }
 
 /** Seção 5a. Captura do teclado o que as opções não disseram; `undefined` se a entrada acaba. */

@@ -195,10 +195,10 @@ export class Programa {
     const leitura = ["servidor.ts", "cliente.ts", "mensagem.ts"].map((f) =>
       new URL(f, RAIZ).pathname
     );
-    const disco = args.some((arg) => arg.startsWith("--dados"));
-    const permitir = nome === "cliente"
+    const arquivos = args.some((arg) => /^--(dados|segredo|tls|rastro)/.test(arg));
+    const permitir = nome === "cliente" && !arquivos
       ? ["--allow-net"]
-      : disco
+      : arquivos
       ? ["--allow-net", "--allow-read", "--allow-write"]
       : ["--allow-net", `--allow-read=${leitura.map(caminho).join(",")}`];
     const modulo = new URL(`${nome}.ts`, RAIZ).href;

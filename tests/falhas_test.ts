@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { argumentosDoServidor, ate, atendendo, Fio, portasLivres, Programa } from "./apoio.ts";
+import { Servidor } from "../servidor.ts";
 import { correr, resumir } from "./falhas.ts";
 import { type Historia, lerHistoria, type Operacao, verificar } from "./verificador.ts";
 
@@ -280,6 +281,52 @@ Deno.test("com --dados, um só servidor que não perdeu a pasta devolve aos outr
     assertEquals((await grupo.pedir(n, { tipo: "GET", key: "k1" })).value, "novo");
     assertEquals((await grupo.pedir(n, { tipo: "GET", key: "k5" })).value, "v5");
   }
+});
+
+Deno.test("com --dados, voltam todas as keys, por mais páginas que ocupem, e em ordem", async () => {
+  const KEYS = 12_001;
+  const pasta = await Deno.makeTempDir();
+  const opcoes = { porta: 0, replicas: 0, dados: pasta };
+  const pedir = async (pedidos: readonly object[]) => {
+    await using servidor = await Servidor.iniciar(opcoes);
+    await using fio = await Fio.abrir(servidor.endereco);
+    await fio.enviar(pedidos);
+    return await fio.receberVarias(pedidos.length);
+  };
+  const key = (n: number) => `key${n % KEYS}`;
+  // O último terço é escrito de novo, do fim para o começo: a ordem das keys não é a dos timestamps.
+  const puts = Array.from({ length: KEYS + 4000 }, (_, id) => {
+    const n = id < KEYS ? id : KEYS - 1 - (id - KEYS);
+    return { tipo: "PUT", id, key: key(n), value: `v${id}` };
+  });
+  const escritos = await pedir(puts);
+  const lidos = await pedir(
+    Array.from({ length: KEYS }, (_, id) => ({ tipo: "GET", id, key: key(id) })),
+  );
+  const esperados = new Map(puts.map(({ key, value, id }) => [
+    key,
+    { value, timestamp: escritos[id].timestamp },
+  ]));
+  for (const { key, value, timestamp } of lidos) {
+    assertEquals({ value, timestamp }, esperados.get(key));
+  }
+  // O que falta a quem volta é o fim da tabela: tem de estar em ordem também depois de lida do disco.
+  const tres = { tipo: "FETCH", timestamp: escritos.at(-1).timestamp - 3 };
+  using lider = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  await using seguidor = await Servidor.iniciar({
+    ...opcoes,
+    lider: `127.0.0.1:${lider.addr.port}`,
+  });
+  await using elo = await Fio.aceitar(lider);
+  const { token, endereco } = await elo.receber();
+  await using fio = await Fio.abrir(endereco);
+  await fio.pedir({ tipo: "LEADER", id: 1, token });
+  await fio.enviar({ ...tres, id: 2 });
+  const novos = [await fio.receber(), await fio.receber(), await fio.receber()];
+  assertEquals(novos.map(({ timestamp }) => timestamp), escritos.slice(-3).map((e) => e.timestamp));
+  assertEquals((await fio.receber()).tipo, "FETCH_OK");
+  await seguidor.parar();
+  await Deno.remove(pasta, { recursive: true });
 });
 
 Deno.test("--dados: o arquivo abre em qualquer ferramenta SQLite, com key, value e timestamp", async () => {

@@ -4,7 +4,9 @@ import {
   abrirEntrada,
   abrirSaida,
   type Corpo,
+  type Entrada,
   jsonVisivel,
+  juntarEmLotes,
   KEY_BYTES_MAX,
   lerEndereco,
   lerIp,
@@ -18,6 +20,7 @@ import {
   VERSAO,
   visivel,
 } from "../mensagem.ts";
+import { ate } from "./apoio.ts";
 
 /** Verifica uma propriedade; numa falha, fast-check mostra a semente e o menor contraexemplo. */
 function verificar<T>(
@@ -32,6 +35,7 @@ function verificar<T>(
 const inteiro = fc.maxSafeNat();
 const texto = fc.string({ unit: "binary" });
 const key = fc.string({ unit: "binary", minLength: 1, maxLength: KEY_BYTES_MAX / 4 });
+const hexadecimal = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => bytes.toHex());
 const registro = { key, value: texto, timestamp: inteiro };
 
 /** Um arbitrário para cada tipo de mensagem. */
@@ -42,6 +46,10 @@ const CORPOS: { readonly [T in Corpo["tipo"]]: fc.Arbitrary<object> } = {
   GET_OK: fc.record({ key, value: fc.option(texto), timestamp: inteiro }),
   TRY_OTHER_SERVER_OR_LATER: fc.record({ key, timestamp: inteiro }),
   ERRO: fc.record({ erro: texto, definitivo: fc.boolean() }),
+  AUTH: fc.record({ desafio: hexadecimal }),
+  AUTH_CHALLENGE: fc.record({ desafio: hexadecimal, prova: hexadecimal }),
+  AUTH_PROOF: fc.record({ prova: hexadecimal }),
+  AUTH_OK: fc.record({}),
   JOIN: fc.record({ endereco: texto, token: texto }),
   JOIN_OK: fc.constant({}),
   FORWARD: fc.record({ key, value: texto, origem: fc.ipV4(), prazo: inteiro }),
@@ -80,9 +88,15 @@ function canalDe(bytes: Uint8Array, pedaco: (resta: number) => number) {
   };
 }
 
+async function lerLinhas(entrada: Entrada): Promise<string[]> {
+  const todas: string[] = [];
+  for (let linhas; (linhas = await entrada.ler());) todas.push(...linhas);
+  return todas;
+}
+
 async function lerTudo(bytes: Uint8Array, limite = LINHA_BYTES_MAX, pedaco = (n: number) => n) {
   const entrada = abrirEntrada(canalDe(bytes, pedaco), () => limite);
-  const linhas = await Array.fromAsync(entrada.linhas);
+  const linhas = await lerLinhas(entrada);
   return { linhas, falha: entrada.falha };
 }
 
@@ -257,7 +271,7 @@ Deno.test("abrirEntrada() recusa uma linha sem fim assim que passa do limite", a
     },
   };
   const entrada = abrirEntrada(infinito, () => 100_000);
-  assertEquals(await Array.fromAsync(entrada.linhas), []);
+  assertEquals(await lerLinhas(entrada), []);
   assert(entrada.falha instanceof RangeError);
   assert(lidos < 250_000, `leu ${lidos} bytes para recusar uma linha de 100000`);
 });
@@ -282,8 +296,8 @@ Deno.test("abrirEntrada() não entrega a linha que o fim da conexão cortou", as
 
 Deno.test("abrirEntrada() passa adiante o erro do canal", async () => {
   const canal = { read: () => Promise.reject(new Deno.errors.ConnectionReset("caiu")) };
-  const { linhas } = abrirEntrada(canal, () => 10);
-  await assertRejects(() => Array.fromAsync(linhas), Deno.errors.ConnectionReset);
+  const entrada = abrirEntrada(canal, () => 10);
+  await assertRejects(() => entrada.ler(), Deno.errors.ConnectionReset);
 });
 
 /** Um canal de escrita que guarda o que recebe, em escritas de no máximo `maior` bytes. */
@@ -322,6 +336,44 @@ Deno.test("abrirSaida() não esquece uma linha enviada quando a anterior acaba d
   saida.enviar("primeira");
   for (let n = 0; n < 200; n++) await proximaVolta();
   assertEquals(canal.escritas.join("").split("\n").length, 52);
+});
+
+Deno.test("abrirSaida() com intervalo junta o que chega até lá; soltar() dispensa a espera", async () => {
+  const canal = canalQueGuarda();
+  const saida = abrirSaida(canal, { intervalo: 60_000 });
+  const escrever = async (...linhas: string[]) => {
+    linhas.forEach(saida.enviar);
+    for (let n = 0; n < 20; n++) await proximaVolta();
+  };
+  await escrever("sai já");
+  await escrever("espera", "com outra");
+  assertEquals(canal.escritas, ["sai já\n"]);
+  await escrever("e mais uma");
+  saida.soltar();
+  await escrever();
+  assertEquals(canal.escritas, ["sai já\n", "espera\ncom outra\ne mais uma\n"]);
+  saida.soltar();
+  await escrever("dispensada antes");
+  assertEquals(canal.escritas.at(-1), "dispensada antes\n");
+  await escrever("para esvaziar");
+  await saida.esvaziar();
+  assertEquals(canal.escritas.at(-1), "para esvaziar\n");
+});
+
+Deno.test("abrirSaida() com intervalo escreve por si, acabado ele", async () => {
+  const canal = canalQueGuarda();
+  const saida = abrirSaida(canal, { intervalo: 5 });
+  for (const linha of ["um", "dois", "três"]) {
+    saida.enviar(linha);
+    await proximaVolta();
+    await proximaVolta();
+  }
+  await ate(() => canal.escritas.join("") === "um\ndois\ntrês\n", "as três linhas");
+});
+
+Deno.test("juntarEmLotes() deixa como está o lote que já vem pronto", () => {
+  assertEquals(juntarEmLotes(["1", "2", "[3,4]", "5", "[6]"]), ["[1,2]", "[3,4]", "5", "[6]"]);
+  assertEquals(juntarEmLotes([]), []);
 });
 
 Deno.test("abrirSaida() em lotes faz um array de várias e deixa uma sozinha como está", async () => {

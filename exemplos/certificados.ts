@@ -1,0 +1,95 @@
+/**
+ * Certificados para experimentar o TLS: uma autoridade de mentira, e um certificado
+ * assinado por ela que vale para os endereços pedidos.
+ *
+ * ```sh
+ * deno task certificados -- --pasta=certificados --ips=127.0.0.1,192.168.0.10
+ * deno task server -- --tls-cert=certificados/cert.pem --tls-chave=certificados/chave.pem \
+ *   --tls-ca=certificados/ca.pem
+ * deno task client -- --tls-ca=certificados/ca.pem
+ * ```
+ *
+ * Para um grupo de verdade use a autoridade da sua organização. A chave da autoridade
+ * não é guardada: para mais um endereço, façam-se todos de novo.
+ *
+ * @module
+ */
+
+import "reflect-metadata";
+import {
+  BasicConstraintsExtension,
+  KeyUsageFlags,
+  KeyUsagesExtension,
+  PemConverter,
+  SubjectAlternativeNameExtension,
+  X509CertificateGenerator,
+} from "@peculiar/x509";
+import { lerArgumentos, lerOpcao } from "../cliente.ts";
+import { lerIp } from "../mensagem.ts";
+
+/** Por quantos dias valem. */
+const DIAS = 365;
+const ALGORITMO = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+
+/** Os três arquivos, em PEM. */
+export interface Certificados {
+  /** O certificado da autoridade: o que vai em `--tls-ca`. */
+  readonly ca: string;
+  /** O certificado dos servidores: `--tls-cert`. */
+  readonly cert: string;
+  /** A chave dele: `--tls-chave`. */
+  readonly chave: string;
+}
+
+/** Faz uma autoridade e um certificado que vale para estes IPs. */
+export async function fazerCertificados(ips: readonly string[]): Promise<Certificados> {
+  const novas = () => crypto.subtle.generateKey(ALGORITMO, true, ["sign", "verify"]);
+  const [daAutoridade, doServidor] = [await novas(), await novas()];
+  const validade = {
+    notBefore: new Date(Date.now() - 60_000),
+    notAfter: new Date(Date.now() + DIAS * 86_400_000),
+    signingAlgorithm: ALGORITMO,
+  };
+  const ca = await X509CertificateGenerator.createSelfSigned({
+    ...validade,
+    serialNumber: "01",
+    name: "CN=Autoridade de teste",
+    keys: daAutoridade,
+    extensions: [
+      new BasicConstraintsExtension(true, 0, true),
+      new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+    ],
+  });
+  const cert = await X509CertificateGenerator.create({
+    ...validade,
+    serialNumber: "02",
+    subject: "CN=Servidor de teste",
+    issuer: ca.subject,
+    publicKey: doServidor.publicKey,
+    signingKey: daAutoridade.privateKey,
+    extensions: [
+      new BasicConstraintsExtension(false, undefined, true),
+      new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+      new SubjectAlternativeNameExtension(ips.map((value) => ({ type: "ip" as const, value }))),
+    ],
+  });
+  const chave = await crypto.subtle.exportKey("pkcs8", doServidor.privateKey);
+  return {
+    ca: ca.toString("pem"),
+    cert: cert.toString("pem"),
+    chave: PemConverter.encode(chave, "PRIVATE KEY"),
+  };
+}
+
+if (import.meta.main) {
+  const lidos = lerArgumentos(Deno.args, { textos: ["pasta", "ips"], sinais: [] });
+  const pasta = lidos.opcoes.pasta ?? "certificados";
+  const ips = lerOpcao(lidos, "ips", (lista) => lista.split(",").map(lerIp)) ?? ["127.0.0.1"];
+  const { ca, cert, chave } = await fazerCertificados(ips);
+  await Deno.mkdir(pasta, { recursive: true });
+  await Deno.writeTextFile(`${pasta}/ca.pem`, ca);
+  await Deno.writeTextFile(`${pasta}/cert.pem`, cert);
+  await Deno.writeTextFile(`${pasta}/chave.pem`, chave, { mode: 0o600 });
+  const aviso = `${pasta}: ca.pem, cert.pem e chave.pem, para ${ips.join(", ")}\n`;
+  await Deno.stdout.write(new TextEncoder().encode(aviso));
+}
