@@ -556,7 +556,7 @@ export async function discar(
   const entrada = abrirEntrada(
     conexao,
     () => LINHA_DE_SERVIDOR_BYTES_MAX,
-    rastro?.("recebeu", conexao),
+    { aoReceber: rastro?.("recebeu", conexao) },
   );
   // O algoritmo de Nagle, com mensagens no lugar de bytes: um pedido só sai na hora, e os
   // que chegam enquanto outros esperam resposta vão juntos. Com muitos em curso, corta à

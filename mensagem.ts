@@ -393,6 +393,14 @@ export interface Entrada {
   readonly parcial: number;
 }
 
+/** O que {@linkcode abrirEntrada} avisa. */
+export interface AvisosDaEntrada {
+  /** Chegou uma linha. */
+  aoReceber?: ((linha: string) => void) | undefined;
+  /** O buffer cresceu (ou, negativo, diminuiu) de tantos bytes. */
+  aoCrescer?: (bytes: number) => void;
+}
+
 /**
  * Lê linhas de um canal de bytes. Ocupa no máximo `limite()` bytes e um pouco,
  * qualquer que seja o tamanho dos pedaços em que elas chegam.
@@ -404,7 +412,7 @@ export interface Entrada {
 export function abrirEntrada(
   canal: { read(buffer: Uint8Array): Promise<number | null> },
   limite: () => number,
-  aoReceber?: (linha: string) => void,
+  { aoReceber, aoCrescer }: AvisosDaEntrada = {},
 ): Entrada {
   const decodificador = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   let buffer = new Uint8Array(LEITURA_BYTES_MIN);
@@ -423,6 +431,7 @@ export function abrirEntrada(
   function redimensionar(bytes: number) {
     const novo = new Uint8Array(bytes);
     novo.set(buffer.subarray(0, estado.parcial));
+    aoCrescer?.(novo.length - buffer.length);
     buffer = novo;
   }
 
@@ -556,9 +565,17 @@ export interface OpcoesDaSaida {
   aoFalhar?: (erro: unknown) => void;
 }
 
-/** Espera a próxima volta do laço de eventos (`setTimeout` de 0 ms esperaria 1 ms inteiro). */
+/**
+ * Espera a próxima volta do laço de eventos, depois de cumpridas todas as promessas.
+ * O que chega pela rede ainda pode ter de esperar: para isso é {@linkcode darAVez}.
+ */
 export function proximaVolta(): Promise<void> {
   return new Promise((resolver) => setImmediate(resolver));
+}
+
+/** No meio de um trabalho comprido, deixa que se atenda o que chegou pela rede; custa 1 ms. */
+export function darAVez(): Promise<void> {
+  return new Promise((resolver) => setTimeout(resolver, 0));
 }
 
 const microtarefa = () => Promise.resolve();
@@ -706,6 +723,9 @@ export const ENDERECOS_PADRAO: readonly Endereco[] = [10097, 10098, 10099].map(
   (porta) => ({ ip: "127.0.0.1", porta }),
 );
 
+/** Caracteres de um endereço; mais não é um, e custaria a examinar. */
+const ENDERECO_MAX = 100;
+
 /** Lê um IP; `localhost` vale 127.0.0.1. @throws {TypeError} se não é um IP. */
 export function lerIp(texto: string): string {
   const ip = texto.trim().toLowerCase();
@@ -732,7 +752,8 @@ export function lerPorta(texto: string): number {
 
 /** Lê `IP:PORTA` (IPv6 entre colchetes). @throws {TypeError | RangeError} se não é um. */
 export function lerEndereco(texto: string): Endereco {
-  const grupos = /^\s*(?:\[([^\]]*)\]|([^:]*)):([^:]*)$/.exec(texto);
+  const grupos = texto.length <= ENDERECO_MAX &&
+    /^\s*(?:\[([^\]]*)\]|([^:]*)):([^:]*)$/.exec(texto);
   if (!grupos) {
     throw new TypeError(`Endereço inválido: ${citar(texto)}; exemplo: 127.0.0.1:10097`);
   }

@@ -63,6 +63,7 @@ import {
   citar,
   type Corpo,
   type CorpoDe,
+  darAVez,
   type Endereco,
   type Entrada,
   juntarEmLotes,
@@ -73,7 +74,6 @@ import {
   LINHA_DE_SERVIDOR_BYTES_MAX,
   LOTE_MAX,
   Mensagem,
-  proximaVolta,
   type Registro,
   type Saida,
   textoDoEndereco,
@@ -102,8 +102,8 @@ const PUTS_POR_SEGUIDOR_MAX = 65_536;
 const CARACTERES_POR_CONEXAO_MAX = 1024 * 1024;
 
 /**
- * Caracteres de respostas por escrever e de lotes em tratamento, em todas as
- * conexões; além, cai a maior das que não leem o que pediram.
+ * Caracteres de respostas por escrever, lotes em tratamento e linhas por acabar, em
+ * todas as conexões; além, cai a que mais ocupa sem ler o que pediu nem acabar a linha.
  */
 const CARACTERES_MAX = 128 * 1024 * 1024;
 
@@ -265,6 +265,8 @@ interface Conexao {
   caracteres: number;
   /** Caracteres que ocupa o lote em tratamento; zero, nenhum. */
   lote: number;
+  /** Bytes do buffer de leitura acima do mínimo: uma linha comprida por acabar. */
+  buffer: number;
   /** Quem espera que as contas acima diminuam, para voltar a ler. */
   aoAliviar: (() => void) | undefined;
   /** O que se viu no último pulso, e há quantos pulsos não muda. */
@@ -634,9 +636,11 @@ export class Servidor {
   }
 
   #abrirConexao(conn: Deno.TcpConn | Deno.TlsConn): Conexao {
-    if ("setNoDelay" in conn) {
-      conn.setNoDelay(true);
-      conn.setKeepAlive(true);
+    try {
+      if ("setNoDelay" in conn) conn.setNoDelay(true);
+      if ("setKeepAlive" in conn) conn.setKeepAlive(true);
+    } catch {
+      // Quem discou já desistiu; a primeira leitura o dirá.
     }
     const { segredo, tls } = this.#opcoes;
     const { hostname, port } = conn.remoteAddr;
@@ -646,7 +650,14 @@ export class Servidor {
       entrada: abrirEntrada(
         conn,
         () => LIMITE_DA_LINHA[conexao.papel],
-        this.#rastro?.("recebeu", conn),
+        {
+          aoReceber: this.#rastro?.("recebeu", conn),
+          aoCrescer: (bytes) => {
+            if (conexao.fechada) return;
+            conexao.buffer += bytes;
+            this.#ocupar(bytes);
+          },
+        },
       ),
       saida: abrirSaida(conn, {
         aoEnviar: this.#rastro?.("enviou", conn),
@@ -662,6 +673,7 @@ export class Servidor {
       pendentes: 0,
       caracteres: 0,
       lote: 0,
+      buffer: 0,
       aoAliviar: undefined,
       vistos: { lidos: 0, blocos: 0, escritos: 0, mudos: 0, semLer: 0, naLinha: 0, estranho: 0 },
       paginas: undefined,
@@ -754,7 +766,7 @@ export class Servidor {
     for (let n = 0; n < itens.length && !conexao.fechada; n++) {
       this.#despachar(conexao, itens[n]);
       if (this.#cheia(conexao)) await this.#haverLugar(conexao);
-      else if (n % ITENS_POR_VOLTA === ITENS_POR_VOLTA - 1) await proximaVolta();
+      else if (n % ITENS_POR_VOLTA === ITENS_POR_VOLTA - 1) await darAVez();
     }
     conexao.lote = 0;
     this.#ocupados -= caracteres;
@@ -843,16 +855,20 @@ export class Servidor {
     this.#ocupar(conexao.saida.fila - antes);
   }
 
-  /** Conta caracteres a mais na memória; se são demais, quem não lê o que pediu é derrubado. */
+  /**
+   * Conta caracteres a mais na memória; se são demais, cai quem mais ocupa sem andar:
+   * não lê o que pediu, ou não acaba uma linha comprida.
+   */
   #ocupar(caracteres: number): void {
     this.#ocupados += caracteres;
-    if (this.#ocupados <= CARACTERES_MAX || caracteres === 0) return;
-    let maior: Conexao | undefined;
-    const peso = ({ saida, lote }: Conexao) => saida.fila + lote;
+    if (this.#ocupados <= CARACTERES_MAX || caracteres <= 0) return;
+    let [maior, peso]: [Conexao | undefined, number] = [undefined, 0];
     for (const conexao of this.#conexoes) {
-      const { saida, vistos, papel } = conexao;
-      if (servidor(papel) || saida.fila === 0 || saida.escritos !== vistos.escritos) continue;
-      if (!maior || peso(conexao) > peso(maior)) maior = conexao;
+      const { saida, vistos, papel, lote, buffer } = conexao;
+      if (servidor(papel)) continue;
+      const naoLe = saida.fila > 0 && saida.escritos === vistos.escritos;
+      const ocupa = buffer + (naoLe ? saida.fila + lote : 0);
+      if (ocupa > peso) [maior, peso] = [conexao, ocupa];
     }
     if (maior) this.#fechar(maior);
   }
@@ -890,6 +906,7 @@ export class Servidor {
     if (conexao.fechada) return;
     conexao.fechada = true;
     this.#conexoes.delete(conexao);
+    this.#ocupados -= conexao.buffer;
     fecharSeAberta(conexao.conn);
     conexao.aoAliviar?.();
     if (conexao === this.#lider) {
@@ -1378,6 +1395,10 @@ export class Servidor {
       this.#admitir();
       if (this.#perdidos.has(nome)) continue;
       this.#perdidos.add(nome);
+      for (const antigo of this.#perdidos) {
+        if (this.#perdidos.size <= REPLICAS_MAX) break;
+        this.#perdidos.delete(antigo);
+      }
       this.#opcoes.avisar(`Aviso: ${motivo}; os PUTs esperam que ${nome} volte`);
     }
   }
@@ -1388,7 +1409,7 @@ export class Servidor {
     let caracteres = 0;
     let examinados = 0;
     for (const [key, versao] of this.#tabela) {
-      if (++examinados % EXAMINADOS_POR_VOLTA === 0) await proximaVolta();
+      if (++examinados % EXAMINADOS_POR_VOLTA === 0) await darAVez();
       if (versao.timestamp <= timestamp) continue;
       pagina.push({ key, ...versao });
       caracteres += key.length + versao.value.length;

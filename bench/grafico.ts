@@ -63,7 +63,7 @@ const ESTILOS: Readonly<Record<string, { cor: string; traco?: number[] }>> = {
   "este --silencioso": { cor: "#d1242f", traco: [5, 3] },
   "piso": { cor: "#7d8590", traco: [2, 3] },
   "Redis+WAIT": { cor: "#0969da" },
-  "Redis+WAIT em lotes": { cor: "#0969da", traco: [5, 3] },
+  "Redis em lotes": { cor: "#0969da", traco: [5, 3] },
   "NATS": { cor: "#8250df" },
   "ZooKeeper": { cor: "#9a6700" },
   "etcd": { cor: "#1a7f37" },

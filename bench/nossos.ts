@@ -7,7 +7,7 @@
 import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { Cliente } from "../cliente.ts";
-import { argumentosDoServidor, MAPA, portasLivres, RAIZ } from "../tests/apoio.ts";
+import { argumentosDoServidor, MAPA, portasLivres, RAIZ, V8 } from "../tests/apoio.ts";
 import type { Grupo, Sistema } from "./carga.ts";
 import { ligarAoPiso } from "./piso.ts";
 
@@ -16,7 +16,7 @@ function processo(modulo: string, args: readonly string[], saida: string) {
   const arquivo = openSync(saida, "w");
   const filho = spawn(
     Deno.execPath(),
-    ["run", "-q", ...MAPA, "--allow-net", "--allow-read", "--allow-write", modulo, ...args],
+    ["run", "-q", V8, ...MAPA, "--allow-net", "--allow-read", "--allow-write", modulo, ...args],
     { stdio: ["ignore", arquivo, "inherit"] },
   );
   closeSync(arquivo);

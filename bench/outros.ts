@@ -374,7 +374,7 @@ const etcd: Receita = {
 
 export const OUTROS: readonly Sistema[] = [
   redis("Redis+WAIT", umPorUm),
-  redis("Redis+WAIT em lotes", emLotes),
+  redis("Redis em lotes", emLotes),
   nats,
   zooKeeper,
   etcd,

@@ -5,10 +5,13 @@
  *
  * ```sh
  * deno task demo
+ * deno task demo --diagrama=corrida.svg   # e desenha as mensagens que passaram
  * ```
  *
  * @module
  */
+
+import { type Cena, desenhar, lerRastro } from "./diagrama.ts";
 
 /** Espera máxima por uma linha esperada, em milissegundos; depois, a demonstração falhou. */
 const ESPERA_MS = 15_000;
@@ -35,9 +38,11 @@ function pausar(ms: number): Promise<void> {
   return new Promise((resolver) => setTimeout(resolver, ms));
 }
 
-async function cena(titulo: string): Promise<void> {
+/** Anuncia uma cena; devolve-a como o diagrama a quer, com a hora em que começou. */
+async function cena(titulo: string): Promise<Cena> {
   await pausar(PAUSA_MS.cena);
   escrever("\n" + pintar(`── ${titulo} `.padEnd(82, "─"), FORTE));
+  return { titulo, quando: performance.timeOrigin + performance.now() };
 }
 
 /** Uma das cinco consoles: um processo, o seu teclado e a sua tela. */
@@ -46,6 +51,8 @@ class Console {
   readonly #teclado: WritableStreamDefaultWriter<Uint8Array>;
   readonly #nome: string;
   readonly #leitura: Promise<unknown>;
+  /** Como o diagrama o chama. */
+  readonly nome: string;
   /** Todas as linhas que mostrou. */
   readonly linhas: string[] = [];
   /** O menu, depois de mostrado uma vez. */
@@ -57,6 +64,7 @@ class Console {
     // Sem JSR, quem nos chamou escolheu o mapa de npm: os programas usam o mesmo.
     const semJsr = !/^(jsr:|https:)/.test(import.meta.resolve("@std/streams/text-line-stream"));
     const mapa = semJsr ? ["--import-map=" + new URL("npm.json", RAIZ)] : [];
+    this.nome = nome;
     this.#nome = pintar(nome.padEnd(10) + " │", cor);
     this.#processo = new Deno.Command(Deno.execPath(), {
       args: ["run", "-q", ...mapa, ...permissoes, `${programa}.ts`, ...args],
@@ -110,6 +118,10 @@ class Console {
     return await this.linha(/^(PUT_OK|GET|ERRO:) /, desde);
   }
 
+  get pid(): number {
+    return this.#processo.pid;
+  }
+
   async encerrar(): Promise<void> {
     try {
       this.#processo.kill("SIGKILL");
@@ -150,17 +162,28 @@ function escolherPortas(): string[] {
   }
 }
 
-async function demonstrar(consoles: Console[], portas: string[]): Promise<void> {
+/** Faz tudo; com uma pasta, cada programa deixa nela o rastro das suas mensagens. Devolve as cenas que as têm. */
+async function demonstrar(
+  consoles: Console[],
+  portas: string[],
+  pasta: string | undefined,
+): Promise<Cena[]> {
   const [lider, ...outras] = portas as [string, string, string];
   const abrir = (nome: string, cor: number, programa: string, args: string[] = []) => {
     const permissoes = programa === "servidor"
       ? ["--allow-net", "--allow-read=servidor.ts,cliente.ts,mensagem.ts"]
       : ["--allow-net"];
+    if (pasta !== undefined) {
+      const rastro = `${pasta}/${consoles.length}.jsonl`;
+      permissoes.push(`--allow-write=${rastro}`);
+      args = [...args, `--rastro=${rastro}`];
+    }
     const console = new Console(nome, cor, programa, permissoes, args);
     consoles.push(console);
     return console;
   };
 
+  const cenas: Cena[] = [{ titulo: "Três servidores: os outros se juntam ao líder", quando: 0 }];
   escrever(
     pintar("── Três servidores: cada um pergunta o seu endereço e o do líder ─────────────", FORTE),
   );
@@ -180,7 +203,11 @@ async function demonstrar(consoles: Console[], portas: string[]): Promise<void> 
     await cliente.digitar("INIT", ...[lider, ...outras].flatMap((porta) => ["", porta]));
   }
 
-  await cena(`PUT: todos têm o value antes do PUT_OK (o servidor 3 demora ${ATRASO_MS / 1000} s)`);
+  cenas.push(
+    await cena(
+      `PUT: todos têm o value antes do PUT_OK (o servidor 3 demora ${ATRASO_MS / 1000} s)`,
+    ),
+  );
   exigir(await x.pedir("PUT", "cor", "azul"), /^PUT_OK key: cor value azul timestamp 1 realizada/);
   await um.linha(/^Cliente 127.0.0.1:\d+ PUT key:cor value:azul$/);
   await um.linha(/^Enviando PUT_OK ao Cliente 127.0.0.1:\d+ da key:cor ts:1$/);
@@ -188,7 +215,7 @@ async function demonstrar(consoles: Console[], portas: string[]): Promise<void> 
     await seguidor.linha(/^REPLICATION key:cor value:azul ts:1$/);
   }
 
-  await cena("GET: qualquer servidor responde; de uma key que não existe, NULL");
+  cenas.push(await cena("GET: qualquer servidor responde; de uma key que não existe, NULL"));
   const responderam = new Set<string>();
   await ate(async () => {
     const linha = await y.pedir("GET", "cor");
@@ -203,20 +230,21 @@ async function demonstrar(consoles: Console[], portas: string[]): Promise<void> 
     /^GET key: sabor value: NULL obtido do servidor .* meu timestamp 0 e do servidor 0$/,
   );
 
-  await cena("Quem viu o value novo não volta ao antigo: TRY_OTHER_SERVER_OR_LATER");
+  cenas.push(await cena("Quem viu o value novo não volta ao antigo: TRY_OTHER_SERVER_OR_LATER"));
   // O sorteio pode não levar Y ao servidor 3 a tempo; então, mais um PUT.
   for (let timestamp = 2, recusado = false; !recusado; timestamp++) {
     if (timestamp > 7) throw new Error("em 6 PUTs, nenhum GET foi recusado pelo servidor 3");
     recusado = await mostrarRecusa(x, y, tres, timestamp);
   }
 
-  await cena("PUT por um seguidor, que o encaminha ao líder");
+  cenas.push(await cena("PUT por um seguidor, que o encaminha ao líder"));
   const encaminhou = (seguidor: Console) =>
     seguidor.linhas.some((linha) => /^Encaminhando PUT key:nome value:João \d+$/.test(linha));
   for (let n = 0; ![dois, tres].some(encaminhou); n++) {
     if (n === 20) throw new Error("em 20 sorteios, nenhum PUT foi a um seguidor");
     exigir(await y.pedir("PUT", "nome", `João ${n}`), /^PUT_OK key: nome value João/);
   }
+  return cenas;
 }
 
 /**
@@ -253,17 +281,48 @@ function exigir(linha: string, esperada: RegExp): void {
   if (!esperada.test(linha)) throw new Error(`veio "${linha}", esperava ${esperada}`);
 }
 
+/** Desenha no arquivo as mensagens de que os programas deixaram o rastro na pasta. */
+async function gravarDiagrama(
+  arquivo: string,
+  pasta: string,
+  { consoles, portas, cenas }: { consoles: Console[]; portas: string[]; cenas: Cena[] },
+): Promise<void> {
+  const rastros = await Promise.all(
+    consoles.map((_, n) => Deno.readTextFile(`${pasta}/${n}.jsonl`)),
+  );
+  const nomes = Object.fromEntries(consoles.map(({ nome, pid }, n) => {
+    const porta = portas[n];
+    return porta === undefined ? [`cliente ${pid}`, nome] : [`127.0.0.1:${porta}`, nome];
+  }));
+  const titulo = "Uma corrida de verdade: três servidores, dois clientes, todas as mensagens";
+  await Deno.writeTextFile(arquivo, desenhar(rastros.flatMap(lerRastro), { titulo, nomes, cenas }));
+  escrever(`\nO diagrama das mensagens está em ${arquivo}`);
+}
+
 if (import.meta.main) {
+  // `deno task demo -- --diagrama=…` traz também o `--`.
+  const args = Deno.args.filter((arg) => arg !== "--");
+  const diagrama = /^--diagrama=(.+)$/.exec(args[0] ?? "")?.[1];
+  if (args.length > (diagrama === undefined ? 0 : 1)) {
+    escrever(`Opção desconhecida: ${args.at(-1)}; há só --diagrama=ARQUIVO.svg`);
+    Deno.exit(2);
+  }
+  const pasta = diagrama === undefined ? undefined : await Deno.makeTempDir();
   const consoles: Console[] = [];
   let codigo = 0;
   try {
-    await demonstrar(consoles, escolherPortas());
+    const portas = escolherPortas();
+    const cenas = await demonstrar(consoles, portas, pasta);
     await cena("Tudo como esperado: cada linha do enunciado apareceu. Fim.");
+    if (diagrama !== undefined && pasta !== undefined) {
+      await gravarDiagrama(diagrama, pasta, { consoles, portas, cenas });
+    }
   } catch (erro) {
     escrever(pintar(`\nA demonstração falhou: ${(erro as Error).message}`, 31));
     codigo = 1;
   } finally {
     await Promise.all(consoles.map((console) => console.encerrar()));
+    if (pasta !== undefined) await Deno.remove(pasta, { recursive: true });
   }
   Deno.exit(codigo);
 }

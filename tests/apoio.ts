@@ -180,6 +180,9 @@ export const MAPA = !/^(jsr:|https:)/.test(import.meta.resolve("@std/assert"))
   ? ["--import-map=" + new URL("npm.json", RAIZ)]
   : [];
 
+/** As opções do V8 da tarefa `server` (docs/decisoes.md). */
+export const V8 = "--v8-flags=--heap-growing-percent=40";
+
 /** Um processo com a entrada, a saída e os erros por pipes. */
 export class Programa {
   readonly #filho: Deno.ChildProcess;
@@ -203,7 +206,7 @@ export class Programa {
       : ["--allow-net", `--allow-read=${leitura.map(caminho).join(",")}`];
     const modulo = new URL(`${nome}.ts`, RAIZ).href;
     this.#filho = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-q", "--no-prompt", ...MAPA, ...permitir, modulo, ...args],
+      args: ["run", "-q", "--no-prompt", V8, ...MAPA, ...permitir, modulo, ...args],
       stdin: "piped",
       stdout: "piped",
       stderr: "piped",

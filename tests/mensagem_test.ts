@@ -440,6 +440,12 @@ Deno.test("lerIp(), lerPorta() e lerEndereco() dizem o que há de errado", () =>
   }
 });
 
+Deno.test("lerEndereco() recusa logo um texto enorme, que levaria minutos a examinar", () => {
+  for (const texto of [" ", ":", "[", "1.", "::"]) {
+    assertThrows(() => lerEndereco(texto.repeat(500_000)), TypeError, "Endereço inválido");
+  }
+});
+
 Deno.test("visivel() escapa o que forjaria uma linha ou mandaria no terminal, e só isso", async () => {
   assertEquals(visivel("a\nb\r\t\0\x1b[31m\x7f\x9b"), "a\\nb\\r\\t\\x00\\x1b[31m\\x7f\\x9b");
   assertEquals(visivel("\u2028\u202e"), "\\u2028\\u202e");

@@ -1,0 +1,239 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { strFromU8, unzipSync } from "fflate";
+import { extractText, getDocumentProxy } from "unpdf";
+import {
+  acharIntervalo,
+  ARQUIVOS,
+  lerCitacoes,
+  lerFontes,
+  lerRelatorio,
+  renovar,
+} from "../docs/relatorio.ts";
+import { MAPA, RAIZ } from "./apoio.ts";
+
+/** Um arquivo com o que pode confundir: chaves em textos, comentários perto e longe, uma classe dentro. */
+const FONTE = `/** O módulo. */
+
+/** Um limite. */
+export const LIMITE = 1;
+
+// === A classe ===
+
+/** Uma classe. */
+export class Servidor {
+  // --- Conexões ---
+  // Seção 5b. Recebe tudo.
+
+  /** Longe: não documenta o método. */
+
+  #aceitar(): string {
+    return "}}}";
+  }
+
+  /**
+   * Seção 5c. Um PUT
+   * em duas linhas.
+   */
+  #tratar(): void {
+    const texto = \`\${"}"} {\`;
+  }
+
+  // --- A outra thread ---
+
+  static readonly Outra = class Outra {
+    #tratar(): void {}
+  };
+}
+
+function fora(): void {
+  /** De dentro. */
+  function dentro() {}
+}
+`;
+
+Deno.test("acharIntervalo() vai do comentário de um símbolo até onde ele acaba", () => {
+  const achar = (nome: string) => {
+    const { primeira, ultima } = acharIntervalo({ "a.ts": FONTE }, "a.ts", nome);
+    return [primeira, ultima];
+  };
+  assertEquals(achar("LIMITE"), [3, 4]);
+  assertEquals(achar("Servidor"), [8, 32]);
+  assertEquals(achar("#aceitar"), [15, 17]);
+  assertEquals(achar("Servidor.#tratar"), [19, 25]);
+  assertEquals(achar("Outra.#tratar"), [30, 30]);
+  assertEquals(achar("fora"), [34, 37]);
+  assertEquals(achar("fora.dentro"), [35, 36]);
+});
+
+Deno.test("acharIntervalo() acha um trecho, ou o que um comentário documenta, pelo seu começo", () => {
+  const achar = (nome: string) => {
+    const { primeira, ultima } = acharIntervalo({ "a.ts": FONTE }, "a.ts", nome);
+    return [primeira, ultima];
+  };
+  assertEquals(achar("Seção 5c. Um PUT em duas"), [19, 25]);
+  assertEquals(achar("Conexões"), [10, 25]);
+  assertEquals(achar("Seção 5b. Recebe"), [11, 25]);
+  assertEquals(achar("A outra thread"), [27, 31]);
+  assertEquals(achar("A classe"), [6, 37]);
+});
+
+Deno.test("acharIntervalo() recusa um nome que não há, ou que há mais de uma vez", () => {
+  const achar = (arquivo: string, nome: string) => () =>
+    acharIntervalo({ "a.ts": FONTE }, arquivo, nome);
+  assertThrows(achar("a.ts", "#nada"), Error, 'a.ts não tem "#nada"');
+  assertThrows(achar("a.ts", "#tratar"), Error, 'mais de um "#tratar": nas linhas 19, 30');
+  assertThrows(achar("b.ts", "LIMITE"), Error, "b.ts não é um dos arquivos da entrega");
+});
+
+Deno.test("renovar() troca só os números, e recusa uma citação mal escrita", () => {
+  const fontes = { "a.ts": FONTE };
+  assertEquals(
+    renovar("Em [a.ts,\nlinhas 1–2: LIMITE] e [a.ts, linha 7:\n  Outra.#tratar].", fontes),
+    "Em [a.ts,\nlinhas 3–4: LIMITE] e [a.ts, linha 30:\n  Outra.#tratar].",
+  );
+  assertThrows(() => renovar("[a.ts, linhas 1-2: LIMITE]", fontes), SyntaxError, "mal escrita");
+});
+
+Deno.test("cada citação de docs/relatorio.md está nas linhas que diz (senão: deno task relatorio)", async () => {
+  const [texto, fontes] = [await lerRelatorio(), await lerFontes()];
+  const citacoes = lerCitacoes(texto);
+  assert(citacoes.length > 50, `só ${citacoes.length} citações`);
+  const erradas = citacoes.flatMap(({ arquivo, nome, ...escrito }) => {
+    const { primeira, ultima } = acharIntervalo(fontes, arquivo, nome);
+    return primeira === escrito.primeira && ultima === escrito.ultima
+      ? []
+      : [`${arquivo}, ${nome}: ${primeira}–${ultima}`];
+  });
+  assertEquals(erradas, []);
+  assertEquals(renovar(texto, fontes), texto);
+});
+
+Deno.test("docs/relatorio.md tem as partes I a VII e cita cada função das seções 4 e 5", async () => {
+  const texto = await lerRelatorio();
+  const partes = [...texto.matchAll(/^## ([IV]+)\. /gm)].map(([, parte]) => parte);
+  assertEquals(partes, ["I", "II", "III", "IV", "V", "VI", "VII"]);
+  for (const funcao of ["4a", "4b", "4c", "5a", "5b", "5c", "5d", "5e", "5f"]) {
+    const secao = texto.split(`\n### ${funcao}. `)[1]?.split(/\n##/)[0] ?? "";
+    assert(lerCitacoes(secao).length > 0, `a seção ${funcao} não cita o código`);
+  }
+  for (const lado of ["No servidor", "No cliente"]) {
+    const secao = texto.split(`\n### ${lado}\n`)[1]?.split(/\n##/)[0] ?? "";
+    assert(lerCitacoes(secao).length > 0, `as threads, "${lado}", não citam o código`);
+  }
+});
+
+// === A entrega ===============================================================
+
+async function entregar(
+  ...args: string[]
+): Promise<{ code: number; saida: string; erros: string }> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "-q",
+      ...MAPA,
+      "--allow-read",
+      "--allow-write",
+      "--allow-run",
+      "docs/entrega.ts",
+      ...args,
+    ],
+    cwd: RAIZ,
+    env: { NO_COLOR: "1" },
+  }).output();
+  const texto = new TextDecoder();
+  return { code, saida: texto.decode(stdout), erros: texto.decode(stderr) };
+}
+
+/** O texto de cada página de um PDF, com os espaços de uma linha só. */
+async function paginasDe(pdf: Uint8Array): Promise<string[]> {
+  const { text } = await extractText(await getDocumentProxy(pdf), { mergePages: false });
+  return text.map((pagina) => pagina.replaceAll(/\s+/g, " "));
+}
+
+Deno.test("entrega sem campos diz quais faltam, e um que não serve, numa linha, e sai com 2", async () => {
+  const casos: [string[], string][] = [
+    [[], "Faltam --nome, --ra e --video; veja --ajuda"],
+    [["--ra=1120", "--nome=Ana"], "Falta --video; veja --ajuda"],
+    [["--ra=a/b"], '--ra: deve ter só letras e números, que dá nome a arquivos: "a/b"'],
+    [["--video=youtube"], '--video: deve ser um endereço https: "youtube"'],
+    [["--nom=Ana"], 'Opção desconhecida: "--nom=Ana"; veja --ajuda'],
+  ];
+  const resultados = await Promise.all(casos.map(([args]) => entregar(...args)));
+  for (const [n, [, esperado]] of casos.entries()) {
+    assertEquals(resultados[n], { code: 2, saida: "", erros: `ERRO: ${esperado}\n` });
+  }
+});
+
+Deno.test("entrega faz o PDF e o ZIP que a seção 9 pede, e o código do ZIP roda sozinho", async (t) => {
+  const pasta = await Deno.makeTempDir();
+  const [nome, ra, video] = ["Conceição d'Ávila *Ñ*", "11202200001", "https://youtu.be/a_b_c"];
+  try {
+    const argumentos = [`--nome=${nome}`, `--ra=${ra}`, `--video=${video}`, `--pasta=${pasta}`];
+    const { code, erros } = await entregar(...argumentos);
+    assertEquals({ code, erros }, { code: 0, erros: "" });
+    const pdf = await Deno.readFile(`${pasta}/relatorio.pdf`);
+    const zip = unzipSync(await Deno.readFile(`${pasta}/${ra}.zip`));
+
+    await t.step("o PDF tem o nome, o RA, o vídeo e todas as partes", async () => {
+      assertEquals(strFromU8(pdf.slice(0, 5)), "%PDF-");
+      const paginas = await paginasDe(pdf.slice());
+      assert(paginas.length > 3, `só ${paginas.length} páginas`);
+      const inteiro = paginas.join(" ");
+      for (const trecho of [`Nome: ${nome}`, `RA: ${ra}`, video, "VII. Os lugares"]) {
+        assert(inteiro.includes(trecho), trecho);
+      }
+      assert(!inteiro.includes("{{"), "ficou um campo por preencher");
+    });
+
+    await t.step("o índice diz em que página cada título está", async () => {
+      const [capa, ...resto] = await paginasDe(pdf.slice());
+      const indice = capa!.split("Índice ")[1]!;
+      const titulos = [...(await lerRelatorio()).matchAll(/^##+ (.*)$/gm)].map(([, titulo]) =>
+        titulo!
+      );
+      for (const titulo of titulos) {
+        const literal = titulo.replaceAll(/[.()]/g, "\\$&");
+        const pagina = Number(new RegExp(`${literal} (\\d+)`).exec(indice)?.[1]);
+        assert(resto[pagina - 2]?.includes(titulo), `"${titulo}" não está na página ${pagina}`);
+      }
+    });
+
+    await t.step("o ZIP tem o PDF, as três classes e as bibliotecas, e mais nada", async () => {
+      assertEquals(Object.keys(zip).sort(), [
+        `${ra}.pdf`,
+        "fonte/biblioteca/parse-args.js",
+        "fonte/biblioteca/text-line-stream.js",
+        "fonte/cliente.ts",
+        "fonte/deno.json",
+        "fonte/mensagem.ts",
+        "fonte/servidor.ts",
+      ]);
+      assertEquals(zip[`${ra}.pdf`], pdf);
+      for (const arquivo of ARQUIVOS) {
+        assertEquals(
+          strFromU8(zip[`fonte/${arquivo}`]!),
+          await Deno.readTextFile(new URL(arquivo, RAIZ)),
+        );
+      }
+    });
+
+    await t.step("os dois programas rodam sem mais nada, e sem rede", async () => {
+      await Deno.mkdir(`${pasta}/fonte/biblioteca`, { recursive: true });
+      for (const [caminho, bytes] of Object.entries(zip)) {
+        await Deno.writeFile(`${pasta}/${caminho}`, bytes);
+      }
+      for (const programa of ["servidor", "cliente"]) {
+        const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+          args: ["run", "-q", "--no-remote", "--no-npm", `${programa}.ts`, "--versao"],
+          cwd: `${pasta}/fonte`,
+        }).output();
+        const texto = new TextDecoder();
+        assertEquals(texto.decode(stderr), "");
+        assert(texto.decode(stdout).startsWith(`${programa} `));
+      }
+    });
+  } finally {
+    await Deno.remove(pasta, { recursive: true });
+  }
+});
