@@ -80,7 +80,7 @@ class Console {
     ]);
   }
 
-  async #ler(canal: ReadableStream<Uint8Array>): Promise<void> {
+  async #ler(canal: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<void> {
     let resto = "";
     for await (const texto of canal.pipeThrough(new TextDecoderStream())) {
       const linhas = (resto + texto).split("\n");
