@@ -41,10 +41,10 @@ const SORTEADAS = 1_000;
 /** Uma sessão que passe disto pendeu, em milissegundos: mais que o prazo de um PUT. */
 const SESSAO_MS = 30_000;
 
-/** O que se promete da memória e do p99 do cliente normal, e quanto se espera pela memória. */
+/** O que se promete da memória e do p99 do cliente normal, e o repouso antes de medir a memória. */
 const MEMORIA_MAX = 1.2;
 const P99_MAX = 5;
-const MEMORIA_SEGUNDOS = 40;
+const REPOUSO_MS = 20_000;
 
 /** A parte das entradas que só aquece, antes de se medir a memória. */
 const PRIMEIRA_LEVA = 0.2;
@@ -753,6 +753,11 @@ class Normal {
     return await this.#resposta.promise;
   }
 
+  /** Para de pedir, ou continua. */
+  parar(parado: boolean): void {
+    this.#worker.postMessage({ parado });
+  }
+
   [Symbol.dispose]() {
     this.#worker.terminate();
   }
@@ -766,17 +771,20 @@ function percentil(duracoes: number[], fracao: number): number {
 /** O laço do cliente normal: PUTs e GETs nas suas keys, e cada GET conferido. */
 function serNormal(): void {
   const principal = globalThis as unknown as {
-    onmessage: (evento: MessageEvent<{ enderecos?: string[]; fim?: boolean }>) => void;
+    onmessage: (
+      evento: MessageEvent<{ enderecos?: string[]; fim?: boolean; parado?: boolean }>,
+    ) => void;
     postMessage(janela: Janela): void;
   };
   let [puts, gets, quebras]: [number[], number[], string[]] = [[], [], []];
-  let acabou = false;
+  let [acabou, calado] = [false, false];
   let laco = Promise.resolve();
   const trabalhar = async (enderecos: string[]) => {
     await using cliente = new Cliente(enderecos);
     // De cada key: o menor número que um GET pode devolver, e o último escrito.
     const keys = Array.from({ length: NORMAIS }, () => ({ menor: 0, maior: 0 }));
     for (let n = 1; !acabou; n++) {
+      while (calado && !acabou) await pausar(20);
       const qual = n * 7 % NORMAIS;
       const key = keys[qual]!;
       const inicio = performance.now();
@@ -802,7 +810,11 @@ function serNormal(): void {
       (n % 4 === 0 ? puts : gets).push(performance.now() - inicio);
     }
   };
-  principal.onmessage = async ({ data: { enderecos, fim } }) => {
+  principal.onmessage = async ({ data: { enderecos, fim, parado } }) => {
+    if (parado !== undefined) {
+      calado = parado;
+      return;
+    }
     if (enderecos) {
       laco = trabalhar(enderecos);
       return;
@@ -1034,7 +1046,15 @@ export async function correr(plano: Plano): Promise<Relatorio> {
   // Aquecidos pela mesma carga, para que o antes e o depois se comparem.
   if (plano.segundos > 0) await pausar(Math.max(5, plano.segundos) * 1_000);
   await fase("sozinho", () => pausar(Math.max(0.5, plano.segundos) * 1_000));
-  const normais = await memorias(programas);
+  // A memória, sempre medida em repouso: com pedidos a chegar, o V8 guarda o lixo para depois.
+  const emRepouso = async () => {
+    normal.parar(true);
+    if (plano.segundos > 0) await pausar(REPOUSO_MS);
+    const medidas = await memorias(programas);
+    normal.parar(false);
+    return medidas;
+  };
+  const normais = await emRepouso();
   let escritas = new Set<string>();
   const atacar = async (entradas: number, semente: number) => {
     const feito = await fuzz({ ...plano, entradas, semente }, enderecos, contas);
@@ -1043,8 +1063,7 @@ export async function correr(plano: Plano): Promise<Relatorio> {
   };
   const primeiras = Math.ceil(plano.entradas * PRIMEIRA_LEVA);
   await fase("primeira leva de entradas", () => atacar(primeiras, plano.semente + 1));
-  if (plano.segundos > 0) await pausar(MEMORIA_SEGUNDOS * 1_000 / 4);
-  const antes = await memorias(programas);
+  const antes = await emRepouso();
   await fase("entradas", () => atacar(plano.entradas - primeiras, plano.semente));
   if (plano.segundos > 0) {
     for (const [nome, agressor, promessa] of FASES) {
@@ -1061,13 +1080,8 @@ export async function correr(plano: Plano): Promise<Relatorio> {
       }
     }
   }
-  // A memória volta com o tempo, e com a carga de antes.
-  let depois = await memorias(programas);
+  const depois = await emRepouso();
   const passa = (mib: number, n: number) => mib > antes[n]! * MEMORIA_MAX;
-  for (let s = 0; s < MEMORIA_SEGUNDOS && plano.segundos > 0 && depois.some(passa); s++) {
-    await pausar(1_000);
-    depois = await memorias(programas);
-  }
   for (const [n, mib] of depois.entries()) {
     if (plano.segundos > 0 && passa(mib, n)) {
       excessos.push(
