@@ -1261,7 +1261,8 @@ export class Servidor {
     if (nome === this.endereco) throw new Error(`${nome} é o endereço do líder`);
     conferirLugar();
     if (this.#entrando.has(nome)) throw new Error(`${nome} já está entrando`);
-    if (this.#entrando.size >= JOINS_MAX) {
+    // Quem já foi do grupo não espera atrás de estranhos.
+    if (this.#entrando.size >= JOINS_MAX && !this.#perdidos.has(nome)) {
       throw new Error(`já há ${JOINS_MAX} servidores entrando, o limite`);
     }
 

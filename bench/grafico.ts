@@ -9,24 +9,15 @@
 
 import { parse, View } from "vega";
 import { compile } from "vega-lite";
+import type { Medida } from "./carga.ts";
 
 /** Uma medida: um sistema, num modo, com uma operação, um modo de ligar e `c` operários. */
-export interface LinhaDoCsv {
+export interface LinhaDoCsv extends Omit<Medida, "pedidos"> {
   readonly sistema: string;
   readonly modo: "memória" | "disco";
   readonly operacao: "PUT" | "GET";
   readonly conexoes: "poucas" | "uma por operário";
   readonly c: number;
-  readonly porSegundo: number;
-  /** Quantis da demora, em milissegundos. */
-  readonly p50: number;
-  readonly p99: number;
-  readonly p999: number;
-  /** Microssegundos de processador por pedido. */
-  readonly cpuDosNos: number;
-  readonly cpuDeQuemPede: number;
-  /** MB residentes do maior nó. */
-  readonly memoria: number;
 }
 
 /** A primeira linha do CSV, e o campo de cada coluna; as primeiras são textos. */
