@@ -37,8 +37,6 @@ import {
   LINHA_BYTES_MAX,
   LINHA_DE_SERVIDOR_BYTES_MAX,
   Mensagem,
-  proximaVolta,
-  type Saida,
   textoDoEndereco,
   VERSAO,
   visivel,
@@ -57,9 +55,6 @@ const REPETIR_MS = { primeira: 10, maior: 500 } as const;
 
 /** Com que folga os prazos são verificados, em milissegundos. */
 export const RELOGIO_MS = 20;
-
-/** Enquanto o outro lado não responde à última escrita, até quando juntar pedidos na próxima. */
-const JUNTAR_MS = 1;
 
 /** Maior espera que um temporizador aceita, em milissegundos (2^31 − 1, uns 24 dias). */
 export const ESPERA_MS_MAX = 2 ** 31 - 1;
@@ -191,7 +186,9 @@ export class Cliente {
       // Se outro pedido deste cliente, enquanto isso, viu um value mais novo,
       // este GET_OK já seria voltar no tempo: pergunta de novo.
       const atual = resposta.timestamp >= this.#timestamp(key);
-      if (tipo === "GET_OK" && atual) this.#timestamps.set(key, resposta.timestamp);
+      if (tipo === "GET_OK" && resposta.timestamp > meuTimestamp && atual) {
+        this.#timestamps.set(key, resposta.timestamp);
+      }
       const serve = tipo === "GET_OK" ? atual : !this.#repetir;
       if (serve || !await relogio.esperar(tentativa)) {
         const { id, timestamp } = resposta;
@@ -546,10 +543,6 @@ export async function discar(
   const conexao = await conectar(endereco, prazo, seguranca.tls);
   const pendentes = new Map<number, Pendente>();
   let ultimoId = 0;
-  /** O último pedido da última escrita: respondido, a próxima não espera. */
-  let ultimoEscrito = 0;
-  /** Quantos pedidos a última leitura respondeu: se vários, os próximos também vêm juntos. */
-  let respondidos = 0;
   let motivoDaPerda: string | undefined;
   let relogio: ReturnType<typeof setTimeout> | undefined;
 
@@ -558,14 +551,8 @@ export async function discar(
     () => LINHA_DE_SERVIDOR_BYTES_MAX,
     { aoReceber: rastro?.("recebeu", conexao) },
   );
-  // O algoritmo de Nagle, com mensagens no lugar de bytes: um pedido só sai na hora, e os
-  // que chegam enquanto outros esperam resposta vão juntos. Com muitos em curso, corta à
-  // metade as escritas, que são o que mais custa (docs/desempenho.md).
   const saida = abrirSaida(conexao, {
-    intervalo: JUNTAR_MS,
     aoEnviar: rastro?.("enviou", conexao),
-    agendar: () => respondidos > 1 ? proximaVolta() : Promise.resolve(),
-    aoComecar: () => ultimoEscrito = ultimoId,
     aoFalhar: (erro) => perder(`Conexão perdida com ${nome}: ${textoDoErro(erro)}`),
   });
   saida.emLotes = true;
@@ -574,7 +561,6 @@ export async function discar(
     if (motivoDaPerda !== undefined) return;
     motivoDaPerda = motivo;
     conexao.close();
-    saida.soltar();
     clearTimeout(relogio);
     for (const { rejeitar } of pendentes.values()) rejeitar(falha(motivo, { definitivo: false }));
     pendentes.clear();
@@ -585,23 +571,18 @@ export async function discar(
     for (const item of Mensagem.abrir(linha).itens) {
       const { corpo } = Mensagem.ler(item);
       const pendente = corpo.id === undefined ? undefined : pendentes.get(corpo.id);
-      if (corpo.id === undefined || corpo.id >= ultimoEscrito) saida.soltar();
       // Sem par: sem id, não é resposta; com id, chegou depois do prazo.
       if (!pendente) {
         if (corpo.id === undefined) aoReceber?.(corpo);
         continue;
       }
-      respondidos++;
       pendentes.delete(corpo.id!);
       pendente.resolver(corpo);
     }
   }
 
   async function ler() {
-    for (let linhas; (linhas = await entrada.ler());) {
-      respondidos = 0;
-      linhas.forEach(receber);
-    }
+    for (let linhas; (linhas = await entrada.ler());) linhas.forEach(receber);
     if (entrada.falha) throw entrada.falha;
   }
   ler().then(
@@ -897,9 +878,10 @@ export interface Tela {
   /**
    * Se stdout é um arquivo, passa a escrever nele sem passar por outra thread: numa
    * console ou num pipe isso pararia o programa quando ninguém lê; um arquivo recebe
-   * sempre, e cada PUT_OK espera pela sua linha (docs/desempenho.md).
+   * sempre, e cada PUT_OK espera pela sua linha (docs/desempenho.md). Fora de um
+   * terminal custa uns 40 ms, que é o que node:fs leva a carregar.
    */
-  notarArquivo(): void;
+  notarArquivo(): Promise<void>;
 }
 
 /**
@@ -916,34 +898,50 @@ const TELA_MAX = 16 * 1024 * 1024;
 
 /** Abre a tela. As linhas que chegam perto umas das outras saem numa escrita só. */
 export function abrirTela(): Tela {
-  const abrir = (
-    canal: { write(bytes: Uint8Array): Promise<number> },
-  ): Saida & { perdidas: number } => {
-    const saida = abrirSaida(canal, { intervalo: TELA_INTERVALO_MS });
-    return Object.assign(saida, { perdidas: 0 });
-  };
   let arquivo = false;
   const stdout = {
     write: (bytes: Uint8Array) =>
       arquivo ? Promise.resolve(Deno.stdout.writeSync(bytes)) : Deno.stdout.write(bytes),
   };
-  const saidas = { linha: abrir(stdout), erro: abrir(Deno.stderr) };
+  /** Quando a próxima escrita em stdout pode começar, e quem espera por isso. */
+  let aVez = 0;
+  let aoSoltar = () => {};
+  const agendar = (): Promise<void> => {
+    const agora = performance.now();
+    const espera = aVez - agora;
+    aVez = Math.max(aVez, agora) + TELA_INTERVALO_MS;
+    if (espera <= 0) return Promise.resolve();
+    return new Promise((resolver) => {
+      const temporizador = setTimeout(resolver, espera);
+      aoSoltar = () => {
+        clearTimeout(temporizador);
+        resolver();
+      };
+    });
+  };
+  const esvaziarLinhas = () => {
+    aVez = 0;
+    aoSoltar();
+    return saidas.linha.esvaziar();
+  };
+  const saidas = { linha: abrirSaida(stdout, { agendar }), erro: abrirSaida(Deno.stderr) };
+  const naoMostradas = { linha: 0, erro: 0 };
   const escrever = (qual: "linha" | "erro", texto: string) => {
     const saida = saidas[qual];
     if (saida.fila > TELA_MAX) {
-      saida.perdidas++;
+      naoMostradas[qual]++;
       return;
     }
-    if (saida.perdidas > 0) {
-      const perdidas = saida.perdidas;
-      saida.perdidas = 0;
+    if (naoMostradas[qual] > 0) {
+      const perdidas = naoMostradas[qual];
+      naoMostradas[qual] = 0;
       escrever("erro", `Aviso: ${perdidas} linhas não foram mostradas: a console não era lida`);
     }
     saida.enviar(texto);
   };
   let parada = false;
   async function mostrar(): Promise<void> {
-    const escrita = saidas.linha.esvaziar().then(() => parada = false);
+    const escrita = esvaziarLinhas().then(() => parada = false);
     let temporizador: ReturnType<typeof setTimeout> | undefined;
     const demora = new Promise<void>((resolver) => {
       temporizador = setTimeout(() => {
@@ -956,20 +954,15 @@ export function abrirTela(): Tela {
   }
   return {
     mostrada: () => saidas.linha.fila === 0 || parada ? undefined : mostrar(),
-    notarArquivo() {
-      // Onde não há /dev/stdout (Windows), fica como está; node:fs saberia, por 40 ms e 7 MB.
-      const path = "/dev/stdout";
-      if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") return;
-      try {
-        arquivo = Deno.statSync(path).isFile;
-      } catch {
-        // Não há.
-      }
+    async notarArquivo() {
+      if (Deno.stdout.isTerminal()) return;
+      const { fstatSync } = await import("node:fs");
+      arquivo = fstatSync(1).isFile();
     },
     linha: (texto) => escrever("linha", texto),
     erro: (texto) => escrever("erro", texto),
     async esvaziar() {
-      await saidas.linha.esvaziar();
+      await esvaziarLinhas();
       await saidas.erro.esvaziar();
     },
   };

@@ -536,8 +536,6 @@ export interface Saida {
   readonly escritos: number;
   /** Põe uma linha (sem o fim) na fila. Depois de uma falha do canal, nada faz. */
   enviar(linha: string): void;
-  /** Não há por que juntar mais linhas: a próxima escrita não espera. */
-  soltar(): void;
   /** Espera a fila esvaziar, ou o canal falhar. */
   esvaziar(): Promise<void>;
 }
@@ -545,32 +543,16 @@ export interface Saida {
 /** O que {@linkcode abrirSaida} pergunta e avisa. */
 export interface OpcoesDaSaida {
   /**
-   * Milissegundos entre o começo de uma escrita e o da próxima, para juntar mais
-   * linhas nela (0); {@linkcode Saida.soltar} dispensa a espera, uma vez.
-   */
-  intervalo?: number;
-  /**
-   * Quando escrever o que se enviou: cumprida a promessa. Sem ela, acabado o código
-   * síncrono em curso, o que junta tudo o que uma leitura provocou; com
-   * {@linkcode proximaVolta}, também o que só se envia depois de outras promessas.
+   * Quando fazer cada escrita: cumprida a promessa. Sem ela, acabado o código
+   * síncrono em curso, o que junta tudo o que uma leitura provocou.
    */
   agendar?: () => Promise<void>;
   /** Uma linha entrou na fila. */
   aoEnviar?: ((linha: string) => void) | undefined;
-  /** Uma escrita vai começar, com o que está na fila. */
-  aoComecar?: () => void;
   /** A fila diminuiu de tantos caracteres: foram escritos, ou se perderam. */
   aoEscrever?: (caracteres: number) => void;
   /** O canal falhou; o que estava na fila se perdeu. */
   aoFalhar?: (erro: unknown) => void;
-}
-
-/**
- * Espera a próxima volta do laço de eventos, depois de cumpridas todas as promessas.
- * O que chega pela rede ainda pode ter de esperar: para isso é {@linkcode darAVez}.
- */
-export function proximaVolta(): Promise<void> {
-  return new Promise((resolver) => setImmediate(resolver));
 }
 
 /** No meio de um trabalho comprido, deixa que se atenda o que chegou pela rede; custa 1 ms. */
@@ -583,32 +565,13 @@ const microtarefa = () => Promise.resolve();
 /** Escreve linhas num canal de bytes, juntando as que vêm juntas. */
 export function abrirSaida(
   canal: { write(bytes: Uint8Array): Promise<number> },
-  { intervalo = 0, agendar = microtarefa, aoEnviar, aoComecar, aoEscrever, aoFalhar }:
-    OpcoesDaSaida = {},
+  { agendar = microtarefa, aoEnviar, aoEscrever, aoFalhar }: OpcoesDaSaida = {},
 ): Saida {
   const codificador = new TextEncoder();
   let linhas: string[] = [];
   let escoando = false;
   let falhou = false;
   let aoEsvaziar: (() => void)[] = [];
-  /** Quando a próxima escrita pode começar, e quem espera por isso. */
-  let aVez = 0;
-  let aoSoltar: (() => void) | undefined;
-
-  async function esperarAVez() {
-    const ms = aVez - performance.now();
-    if (ms > 0 && saida.fila < LOTE_MAX) {
-      let temporizador: ReturnType<typeof setTimeout> | undefined;
-      await new Promise<void>((resolver) => {
-        aoSoltar = resolver;
-        temporizador = setTimeout(resolver, ms);
-      });
-      aoSoltar = undefined;
-      clearTimeout(temporizador);
-      await agendar();
-    }
-    aVez = performance.now() + intervalo;
-  }
 
   /** As próximas linhas, até ESCRITA_MAX caracteres ou uma só. */
   function tirarParte(): string[] {
@@ -629,10 +592,8 @@ export function abrirSaida(
   async function escoar() {
     escoando = true;
     try {
-      await agendar();
       while (linhas.length > 0) {
-        if (intervalo > 0) await esperarAVez();
-        aoComecar?.();
+        await agendar();
         const parte = tirarParte();
         const texto = (saida.emLotes ? juntarEmLotes(parte) : parte).join("\n") + "\n";
         const tamanho = parte.reduce((soma, linha) => soma + linha.length + 1, 0);
@@ -669,12 +630,7 @@ export function abrirSaida(
       saida.fila += linha.length + 1;
       if (!escoando) escoar();
     },
-    soltar() {
-      aVez = 0;
-      aoSoltar?.();
-    },
     esvaziar(): Promise<void> {
-      saida.soltar();
       return new Promise((resolver) => escoando ? aoEsvaziar.push(resolver) : resolver());
     },
   };

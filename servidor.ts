@@ -1904,7 +1904,6 @@ export class Servidor {
           `Aviso: sem --segredo, quem alcançar ${servidor.endereco} pode ler e gravar tudo`,
         );
       }
-      if (!silencioso) tela.notarArquivo();
       let primeiro = 0;
       atenderSinais(() => {
         // O segundo Ctrl-C não espera por nada. Mas `deno task` repassa o primeiro, que o
@@ -1913,6 +1912,7 @@ export class Servidor {
         if (performance.now() - primeiro > SINAL_REPETIDO_MS) Deno.exit(130);
         servidor.parar();
       });
+      if (!silencioso) await tela.notarArquivo();
       await servidor.parado;
       return 0;
     } catch (erro) {

@@ -6,8 +6,9 @@
  * consulta a um Map, que não depende de quantas keys há, a não ser pela memória cache.
  *
  * Mede, sempre na mesma corrida: do início de três servidores ao primeiro PUT_OK; a
- * memória de um servidor parado, e a de um Deno vazio; mil conexões paradas; GETs e
- * PUTs com mil keys e com um milhão, e a memória depois de cada uma escrita duas vezes.
+ * memória de um servidor parado, e a de um Deno vazio; o que as linhas da console tiram a
+ * GETs e PUTs; mil conexões paradas; GETs e PUTs com mil keys e com um milhão, e a memória
+ * depois de cada uma escrita duas vezes, logo e passado um pouco.
  *
  * ```sh
  * deno task bench:custos
@@ -26,9 +27,9 @@ const CONEXOES_PARADAS = 1000;
 const KEYS = 1_000_000;
 const VALUE = "x".repeat(100);
 const OPERARIOS = 64;
-const MEDIDA = { ms: 4000, aquecer: 2000 };
-/** Repetições de cada medida; fica a mediana. */
-const REPETICOES = 3;
+const MEDIDA = { ms: 1000, aquecer: 300 };
+/** Pares de medidas de cada comparação. */
+const REPETICOES = 11;
 
 const escrever = (texto: string) => Deno.stdout.writeSync(new TextEncoder().encode(texto + "\n"));
 const mediana = (valores: number[]) => valores.sort((a, b) => a - b)[valores.length >> 1]!;
@@ -60,24 +61,38 @@ async function vazio(): Promise<number> {
   return bytes;
 }
 
-/** PUTs e GETs por segundo em `keys` keys. */
-async function ritmos(grupo: Grupo, operadores: readonly Operador[], keys: number) {
-  const key = () => `key${Math.floor(Math.random() * keys)}`;
-  const [puts, gets]: number[][] = [[], []];
-  for (let n = 0; n < REPETICOES; n++) {
-    const put = await medir(operadores, (o) => o.put(key(), VALUE), grupo, MEDIDA);
-    const get = await medir(operadores, (o) => o.get(key()), grupo, MEDIDA);
-    puts!.push(put.porSegundo);
-    gets!.push(get.porSegundo);
-  }
-  return { put: mediana(puts!), get: mediana(gets!) };
+/** Um grupo a medir, e quantas keys diferentes se usam nele. */
+interface Caso {
+  readonly grupo: Grupo;
+  readonly operadores: readonly Operador[];
+  readonly keys: number;
 }
 
-type Ritmos = Awaited<ReturnType<typeof ritmos>>;
-const comparar = (antes: Ritmos, depois: Ritmos) =>
-  (["put", "get"] as const).map((o) =>
-    `${o.toUpperCase()} ${Math.round(depois[o])}/s, ${(depois[o] / antes[o]).toFixed(2)} vezes`
-  ).join("; ");
+/**
+ * Quantas vezes o segundo caso é mais rápido que o primeiro, em PUTs e em GETs. Os dois
+ * são medidos alternadamente, porque a máquina varia mais do que o que se procura; é a
+ * mediana das razões de cada par.
+ */
+async function comparar(um: Caso, outro: Caso): Promise<string> {
+  const ritmo = async ({ grupo, operadores, keys }: Caso, operacao: "put" | "get") => {
+    const key = () => `key${Math.floor(Math.random() * keys)}`;
+    const pedido = (o: Operador) => operacao === "put" ? o.put(key(), VALUE) : o.get(key());
+    return (await medir(operadores, pedido, grupo, MEDIDA)).porSegundo;
+  };
+  const textos: string[] = [];
+  for (const operacao of ["put", "get"] as const) {
+    const [primeiros, segundos, razoes]: number[][] = [[], [], []];
+    for (let n = 0; n < REPETICOES; n++) {
+      primeiros!.push(await ritmo(um, operacao));
+      segundos!.push(await ritmo(outro, operacao));
+      razoes!.push(segundos!.at(-1)! / primeiros!.at(-1)!);
+    }
+    const [antes, depois] = [primeiros!, segundos!].map((v) => Math.round(mediana(v)));
+    const razao = mediana(razoes!).toFixed(2);
+    textos.push(`${operacao.toUpperCase()} ${antes}/s e ${depois}/s, ${razao} vezes`);
+  }
+  return textos.join("; ");
+}
 
 if (import.meta.main) {
   const inicios: number[] = [];
@@ -85,18 +100,28 @@ if (import.meta.main) {
   escrever(`do início ao primeiro PUT_OK: ${Math.round(mediana(inicios))} ms (mediana de 5)`);
 
   const pasta = await Deno.makeTempDir({ prefix: "bench-" });
+  for (const nome of ["mil", "falador", "outro"]) await Deno.mkdir(`${pasta}/${nome}`);
   {
-    await using grupo = await este(true).iniciar(pasta, false);
+    // Um grupo sempre com mil keys e nada mais, para comparar; e o outro.
+    await using mil = await este(true).iniciar(`${pasta}/mil`, false);
+    await using grupo = await este(true).iniciar(`${pasta}/outro`, false);
     await esperar(3000);
     const memorias = () => grupo.processos.map(({ pid }) => residente(pid));
     const nomes = grupo.processos.map(({ nome }) => nome);
     const parados = memorias().map((bytes, n) => `${nomes[n]} ${mb(bytes)}`).join(", ");
     escrever(`parados: ${parados}; um Deno vazio, ${mb(await vazio())}`);
 
+    await using ligacaoDeMil = await mil.ligar(OPERARIOS, true);
     await using ligacao = await grupo.ligar(OPERARIOS, true);
     const { operadores } = ligacao;
-    const sem = await ritmos(grupo, operadores, 1000);
-    escrever(`mil keys: PUT ${Math.round(sem.put)}/s, GET ${Math.round(sem.get)}/s`);
+    const casoDeMil = { grupo: mil, operadores: ligacaoDeMil.operadores, keys: 1000 };
+    {
+      await using falador = await este(false).iniciar(`${pasta}/falador`, false);
+      await using ligacaoDele = await falador.ligar(OPERARIOS, true);
+      const caso = { grupo: falador, operadores: ligacaoDele.operadores, keys: 1000 };
+      escrever(`sem e com as linhas da console, num arquivo: ${await comparar(casoDeMil, caso)}`);
+    }
+    await comparar(casoDeMil, { grupo, operadores, keys: 1000 }); // Aquece: só conta o que cresce daqui.
     const antes = memorias();
     const paradas = await grupo.ligar(CONEXOES_PARADAS, false);
     // Uma conexão existe a partir do primeiro pedido; depois dele, fica parada.
@@ -104,8 +129,8 @@ if (import.meta.main) {
     await esperar(1000);
     const custo = memorias().reduce((soma, bytes, n) => soma + bytes - antes[n]!, 0);
     escrever(`mil conexões paradas: ${(custo / CONEXOES_PARADAS / 1000).toFixed(1)} kB cada`);
-    const com = await ritmos(grupo, operadores, 1000);
-    escrever(`com elas: ${comparar(sem, com)}`);
+    const comElas = await comparar(casoDeMil, { grupo, operadores, keys: 1000 });
+    escrever(`sem e com elas: ${comElas}`);
     await paradas[Symbol.asyncDispose]();
 
     for (let vez = 0; vez < 2; vez++) {
@@ -115,10 +140,17 @@ if (import.meta.main) {
       }));
     }
     const bytes = KEYS * (VALUE.length + `key${KEYS / 2}`.length);
-    await esperar(3000);
-    const vezes = memorias().map((m, n) => `${nomes[n]} ${mb(m)}, ${(m / bytes).toFixed(1)} vezes`);
-    escrever(`um milhão de keys, escritas duas vezes (${mb(bytes)}): ${vezes.join("; ")}`);
-    escrever(`com um milhão: ${comparar(sem, await ritmos(grupo, operadores, KEYS))}`);
+    for (const segundos of [3, 7]) {
+      await esperar(segundos * 1000);
+      const vezes = memorias().map((m, n) =>
+        `${nomes[n]} ${mb(m)}, ${(m / bytes).toFixed(1)} vezes`
+      );
+      escrever(
+        `um milhão de keys, duas vezes (${mb(bytes)}), ${segundos} s depois: ${vezes.join("; ")}`,
+      );
+    }
+    const comUmMilhao = await comparar(casoDeMil, { grupo, operadores, keys: KEYS });
+    escrever(`com mil e com um milhão: ${comUmMilhao}`);
   }
   await Deno.remove(pasta, { recursive: true });
   escrever(`deno ${Deno.version.deno}, ${navigator.hardwareConcurrency} processadores`);

@@ -15,12 +15,10 @@ import {
   LINHA_DE_SERVIDOR_BYTES_MAX,
   LOTE_MAX,
   Mensagem,
-  proximaVolta,
   textoDoEndereco,
   VERSAO,
   visivel,
 } from "../mensagem.ts";
-import { ate } from "./apoio.ts";
 
 /** Verifica uma propriedade; numa falha, fast-check mostra a semente e o menor contraexemplo. */
 function verificar<T>(
@@ -300,6 +298,9 @@ Deno.test("abrirEntrada() passa adiante o erro do canal", async () => {
   await assertRejects(() => entrada.ler(), Deno.errors.ConnectionReset);
 });
 
+/** A próxima volta do laço de eventos, depois de cumpridas todas as promessas. */
+const proximaVolta = () => new Promise((resolver) => setImmediate(resolver));
+
 /** Um canal de escrita que guarda o que recebe, em escritas de no máximo `maior` bytes. */
 function canalQueGuarda(maior = Infinity) {
   const escritas: string[] = [];
@@ -338,37 +339,23 @@ Deno.test("abrirSaida() não esquece uma linha enviada quando a anterior acaba d
   assertEquals(canal.escritas.join("").split("\n").length, 52);
 });
 
-Deno.test("abrirSaida() com intervalo junta o que chega até lá; soltar() dispensa a espera", async () => {
+Deno.test("abrirSaida() com agendar faz cada escrita quando ele diz, com o que houver", async () => {
   const canal = canalQueGuarda();
-  const saida = abrirSaida(canal, { intervalo: 60_000 });
-  const escrever = async (...linhas: string[]) => {
-    linhas.forEach(saida.enviar);
-    for (let n = 0; n < 20; n++) await proximaVolta();
-  };
-  await escrever("sai já");
-  await escrever("espera", "com outra");
-  assertEquals(canal.escritas, ["sai já\n"]);
-  await escrever("e mais uma");
-  saida.soltar();
-  await escrever();
-  assertEquals(canal.escritas, ["sai já\n", "espera\ncom outra\ne mais uma\n"]);
-  saida.soltar();
-  await escrever("dispensada antes");
-  assertEquals(canal.escritas.at(-1), "dispensada antes\n");
-  await escrever("para esvaziar");
+  const vezes: (() => void)[] = [];
+  const saida = abrirSaida(canal, { agendar: () => new Promise((vez) => vezes.push(vez)) });
+  saida.enviar("um");
+  await proximaVolta();
+  saida.enviar("dois");
+  await proximaVolta();
+  assertEquals(canal.escritas, []);
+  vezes.shift()!();
   await saida.esvaziar();
-  assertEquals(canal.escritas.at(-1), "para esvaziar\n");
-});
-
-Deno.test("abrirSaida() com intervalo escreve por si, acabado ele", async () => {
-  const canal = canalQueGuarda();
-  const saida = abrirSaida(canal, { intervalo: 5 });
-  for (const linha of ["um", "dois", "três"]) {
-    saida.enviar(linha);
-    await proximaVolta();
-    await proximaVolta();
-  }
-  await ate(() => canal.escritas.join("") === "um\ndois\ntrês\n", "as três linhas");
+  saida.enviar("três");
+  await proximaVolta();
+  assertEquals(canal.escritas, ["um\ndois\n"]);
+  vezes.shift()!();
+  await saida.esvaziar();
+  assertEquals(canal.escritas, ["um\ndois\n", "três\n"]);
 });
 
 Deno.test("juntarEmLotes() deixa como está o lote que já vem pronto", () => {
