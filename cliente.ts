@@ -53,6 +53,15 @@ const CONECTAR_MS = 2_000;
 /** Primeira e maior espera antes de repetir um pedido, em milissegundos; dobra a cada vez. */
 const REPETIR_MS = { primeira: 10, maior: 500 } as const;
 
+/** Intervalo entre pulsos, em milissegundos: os sinais de vida entre servidores. */
+export const PULSO_MS = 1_000;
+
+/** Pulsos sem um byte do outro lado até dar um servidor por perdido. */
+export const PULSOS_MUDOS_MAX = 4;
+
+/** O sinal de vida. */
+const PULSE = new Mensagem({ tipo: "PULSE" }).linha();
+
 /** Com que folga os prazos são verificados, em milissegundos. */
 export const RELOGIO_MS = 20;
 
@@ -317,16 +326,12 @@ export class Cliente {
   ) {
     let cliente = servidores && new Cliente(servidores, opcoes);
     const teclado = await abrirTeclado(tela);
-    const perguntar = async (texto: string) => (await teclado.perguntar(texto)) ?? acabou();
-    const acabou = (): never => {
-      throw FIM_DO_TECLADO;
-    };
     try {
       for (;;) {
-        const escolha = await perguntar("Menu: 1) INIT  2) PUT  3) GET\nOpção: ");
+        const escolha = await teclado.perguntar("Menu: 1) INIT  2) PUT  3) GET\nOpção: ");
         const funcao = FUNCOES[escolha.trim().toUpperCase()];
         if (funcao === "INIT") {
-          const novo = new Cliente(await Cliente.#init(teclado, acabou, tela), opcoes);
+          const novo = new Cliente(await Cliente.#init(teclado, tela), opcoes);
           if (cliente) await novo.#suceder(cliente);
           cliente = novo;
         } else if (!funcao) {
@@ -334,11 +339,11 @@ export class Cliente {
         } else if (!cliente) {
           tela.erro(`ERRO: faça INIT antes de ${funcao}`);
         } else {
-          const key = await perguntar("key: ");
+          const key = await teclado.perguntar("key: ");
           if (key === "") tela.erro("ERRO: key não pode ser vazia");
           else if (funcao === "GET") await Cliente.#executar(cliente, { key }, tela);
           else {
-            const value = await perguntar("value: ");
+            const value = await teclado.perguntar("value: ");
             await Cliente.#executar(cliente, { key, value }, tela);
           }
         }
@@ -352,15 +357,16 @@ export class Cliente {
   }
 
   /** Seção 4a. INIT: captura do teclado os IPs e as portas dos três servidores. */
-  static async #init(teclado: Teclado, acabou: () => never, tela: Tela): Promise<Endereco[]> {
+  static async #init(teclado: Teclado, tela: Tela): Promise<Endereco[]> {
     const servidores: Endereco[] = [];
     for (const [n, padrao] of ENDERECOS_PADRAO.entries()) {
       const nome = `do servidor ${n + 1}`;
-      const ip = await perguntarAte(teclado, tela, `IP ${nome}`, padrao.ip, lerIp) ?? acabou();
-      const porta =
-        await perguntarAte(teclado, tela, `Porta ${nome}`, String(padrao.porta), lerPorta) ??
-          acabou();
-      servidores.push({ ip, porta });
+      const ip = await perguntarAte(teclado, tela, `IP ${nome}`, padrao.ip, lerIp);
+      const porta = String(padrao.porta);
+      servidores.push({
+        ip,
+        porta: await perguntarAte(teclado, tela, `Porta ${nome}`, porta, lerPorta),
+      });
     }
     return servidores;
   }
@@ -435,9 +441,6 @@ const FUNCOES: { readonly [escolha: string]: "INIT" | "PUT" | "GET" } = {
   GET: "GET",
 };
 
-/** Lançado por dentro do menu quando a entrada acaba. */
-const FIM_DO_TECLADO = Symbol("fim do teclado");
-
 /**
  * Valida o pedido como o servidor fará, para que o erro apareça antes de sair.
  * Um erro aqui é definitivo: nada foi enviado.
@@ -501,8 +504,6 @@ export interface Elo {
   readonly endereco: string;
   /** Se a conexão acabou, por um lado ou pelo outro. */
   readonly perdido: boolean;
-  /** Bytes recebidos: enquanto cresce, o outro lado vive. */
-  readonly lidos: number;
   /**
    * Envia um pedido e espera a resposta, que pode ser um ERRO. Falha se a conexão
    * se perde ou o prazo (em milissegundos; sem ele, não há) acaba, com
@@ -511,6 +512,8 @@ export interface Elo {
   pedir(pedido: Corpo, prazo?: number): Promise<Corpo>;
   /** Envia uma linha, uma mensagem que não tem resposta própria. */
   enviar(linha: string): void;
+  /** Passa a dar sinal de vida a cada pulso, e fecha a conexão quando o outro lado emudece. */
+  vigiar(): void;
   /** Fecha a conexão; quem espera falha com este motivo. Fechar de novo nada faz. */
   fechar(motivo: string): void;
 }
@@ -536,15 +539,33 @@ export interface OpcoesDoElo {
 export async function discar(
   endereco: Endereco,
   prazo: number,
-  { seguranca = {}, rastro, aoPerder, aoReceber }: OpcoesDoElo = {},
+  opcoes: OpcoesDoElo = {},
 ): Promise<Elo> {
-  const nome = textoDoEndereco(endereco);
+  const { segredo, tls } = opcoes.seguranca ?? {};
   const fim = performance.now() + prazo;
-  const conexao = await conectar(endereco, prazo, seguranca.tls);
+  const elo = abrirElo(await conectar(endereco, prazo, tls), textoDoEndereco(endereco), opcoes);
+  if (segredo !== undefined) {
+    try {
+      await apresentar(elo, segredo, Math.max(1, fim - performance.now()));
+    } catch (erro) {
+      elo.fechar("sem prova do segredo");
+      throw falha(`${elo.endereco}: ${textoDoErro(erro)}`, { definitivo: true });
+    }
+  }
+  return elo;
+}
+
+/** O elo por uma conexão aberta; `nome` é o outro lado. */
+function abrirElo(
+  conexao: Deno.Conn,
+  nome: string,
+  { rastro, aoPerder, aoReceber }: OpcoesDoElo,
+): Elo {
   const pendentes = new Map<number, Pendente>();
   let ultimoId = 0;
   let motivoDaPerda: string | undefined;
   let relogio: ReturnType<typeof setTimeout> | undefined;
+  let vigia: ReturnType<typeof setInterval> | undefined;
 
   const entrada = abrirEntrada(
     conexao,
@@ -562,6 +583,7 @@ export async function discar(
     motivoDaPerda = motivo;
     conexao.close();
     clearTimeout(relogio);
+    clearInterval(vigia);
     for (const { rejeitar } of pendentes.values()) rejeitar(falha(motivo, { definitivo: false }));
     pendentes.clear();
     aoPerder?.(motivo);
@@ -600,13 +622,10 @@ export async function discar(
     relogio = pendentes.size > 0 ? setTimeout(verificarPrazos, RELOGIO_MS) : undefined;
   }
 
-  const elo: Elo = {
+  return {
     endereco: nome,
     get perdido() {
       return motivoDaPerda !== undefined;
-    },
-    get lidos() {
-      return entrada.lidos;
     },
     pedir(pedido, prazo = Infinity) {
       return new Promise((resolver, rejeitar) => {
@@ -621,16 +640,17 @@ export async function discar(
     },
     enviar: saida.enviar,
     fechar: perder,
+    vigiar() {
+      if (motivoDaPerda !== undefined) return;
+      let [lidos, mudos] = [0, 0];
+      vigia = setInterval(() => {
+        mudos = entrada.lidos === lidos ? mudos + 1 : 0;
+        lidos = entrada.lidos;
+        if (mudos > PULSOS_MUDOS_MAX) perder(`Servidor ${nome} não responde`);
+        else saida.enviar(PULSE);
+      }, PULSO_MS);
+    },
   };
-  if (seguranca.segredo !== undefined) {
-    try {
-      await apresentar(elo, seguranca.segredo, Math.max(1, fim - performance.now()));
-    } catch (erro) {
-      elo.fechar("sem prova do segredo");
-      throw falha(`${nome}: ${textoDoErro(erro)}`, { definitivo: true });
-    }
-  }
-  return elo;
 }
 
 /** Quem espera uma resposta. */
@@ -896,6 +916,31 @@ const TELA_ESPERA_MS = 100;
 /** Caracteres à espera de uma saída que ninguém lê; além, as linhas novas se perdem e são contadas. */
 const TELA_MAX = 16 * 1024 * 1024;
 
+/** Espaça escritas de ao menos `ms` milissegundos; `soltar` dispensa a espera, uma vez. */
+function espacar(ms: number): { agendar(): Promise<void>; soltar(): void } {
+  let aVez = 0;
+  let aoSoltar = () => {};
+  return {
+    agendar() {
+      const agora = performance.now();
+      const espera = aVez - agora;
+      aVez = Math.max(aVez, agora) + ms;
+      if (espera <= 0) return Promise.resolve();
+      return new Promise((resolver) => {
+        const temporizador = setTimeout(resolver, espera);
+        aoSoltar = () => {
+          clearTimeout(temporizador);
+          resolver();
+        };
+      });
+    },
+    soltar() {
+      aVez = 0;
+      aoSoltar();
+    },
+  };
+}
+
 /** Abre a tela. As linhas que chegam perto umas das outras saem numa escrita só. */
 export function abrirTela(): Tela {
   let arquivo = false;
@@ -903,28 +948,12 @@ export function abrirTela(): Tela {
     write: (bytes: Uint8Array) =>
       arquivo ? Promise.resolve(Deno.stdout.writeSync(bytes)) : Deno.stdout.write(bytes),
   };
-  /** Quando a próxima escrita em stdout pode começar, e quem espera por isso. */
-  let aVez = 0;
-  let aoSoltar = () => {};
-  const agendar = (): Promise<void> => {
-    const agora = performance.now();
-    const espera = aVez - agora;
-    aVez = Math.max(aVez, agora) + TELA_INTERVALO_MS;
-    if (espera <= 0) return Promise.resolve();
-    return new Promise((resolver) => {
-      const temporizador = setTimeout(resolver, espera);
-      aoSoltar = () => {
-        clearTimeout(temporizador);
-        resolver();
-      };
-    });
-  };
+  const { agendar, soltar } = espacar(TELA_INTERVALO_MS);
+  const saidas = { linha: abrirSaida(stdout, { agendar }), erro: abrirSaida(Deno.stderr) };
   const esvaziarLinhas = () => {
-    aVez = 0;
-    aoSoltar();
+    soltar();
     return saidas.linha.esvaziar();
   };
-  const saidas = { linha: abrirSaida(stdout, { agendar }), erro: abrirSaida(Deno.stderr) };
   const naoMostradas = { linha: 0, erro: 0 };
   const escrever = (qual: "linha" | "erro", texto: string) => {
     const saida = saidas[qual];
@@ -968,10 +997,13 @@ export function abrirTela(): Tela {
   };
 }
 
+/** O que uma pergunta lança quando a entrada acaba. */
+export const FIM_DO_TECLADO: unique symbol = Symbol("fim do teclado");
+
 /** O teclado, ou o que estiver na entrada. */
 export interface Teclado {
-  /** Mostra o texto e espera uma linha; `null` quando a entrada acaba. */
-  perguntar(texto: string): Promise<string | null>;
+  /** Mostra o texto e espera uma linha. @throws {typeof FIM_DO_TECLADO} se a entrada acaba. */
+  perguntar(texto: string): Promise<string>;
   /** Devolve o terminal; não há mais perguntas. */
   fechar(): void;
 }
@@ -991,7 +1023,8 @@ export function abrirTeclado(tela: Tela): Promise<Teclado> {
       tela.linha(texto.trimEnd());
       await tela.esvaziar();
       const { value, done } = await linhas.read();
-      return done ? null : value;
+      if (done) throw FIM_DO_TECLADO;
+      return value;
     },
     fechar: () => void linhas.cancel().catch(() => {}),
   });
@@ -1052,27 +1085,24 @@ async function abrirTerminal(tela: Tela): Promise<Teclado> {
       }
       if (adiantadas.length === 0 && perguntando) process.stdout.write("\n");
       perguntando = false;
-      return adiantadas.shift() ?? null;
+      const linha = adiantadas.shift();
+      if (linha === undefined) throw FIM_DO_TECLADO;
+      return linha;
     },
     fechar: () => leitor.close(),
   };
 }
 
-/**
- * Pergunta até a resposta servir; vazia, vale o padrão.
- *
- * @returns O que `ler` fez da resposta, ou `undefined` se a entrada acabou.
- */
+/** Pergunta até a resposta servir, e devolve o que `ler` fez dela; vazia, vale o padrão. */
 export async function perguntarAte<T>(
   teclado: Teclado,
   tela: Tela,
   pergunta: string,
   padrao: string,
   ler: (texto: string) => T,
-): Promise<T | undefined> {
+): Promise<T> {
   for (;;) {
     const resposta = await teclado.perguntar(`${pergunta} [${padrao}]: `);
-    if (resposta === null) return undefined;
     try {
       return ler(resposta.trim() === "" ? padrao : resposta);
     } catch (erro) {

@@ -43,6 +43,7 @@ import {
   esperaDaTentativa,
   falhaDefinitiva,
   fecharSeAberta,
+  FIM_DO_TECLADO,
   inteiroEntre,
   lerArgumentos,
   lerArquivo,
@@ -51,6 +52,8 @@ import {
   novoDesafio,
   perguntarAte,
   provar,
+  PULSO_MS,
+  PULSOS_MUDOS_MAX,
   type Rastro,
   RELOGIO_MS,
   type Seguranca,
@@ -126,26 +129,19 @@ const JOINS_MAX = 8;
 /** Itens de um lote tratados sem dar a vez às outras conexões. */
 const ITENS_POR_VOLTA = 256;
 
-/** Registros numa página do que se leva a um servidor que volta; e quantos se examinam por volta. */
-const PAGINA_REGISTROS_MAX = 500;
-const EXAMINADOS_POR_VOLTA = 10_000;
-
 /**
- * Registros levados de cada vez, e a espera pela confirmação deles antes dos
- * próximos, em milissegundos: com a rede e o disco rápidos, poucos por vez deixam
- * lugar aos GETs de quem volta, o que bench/volta.ts mede.
+ * Registros numa página do que se leva a um servidor que volta, e a espera pela
+ * confirmação dela antes da próxima, em milissegundos: com a rede e o disco rápidos,
+ * poucos por vez deixam lugar aos GETs de quem volta, o que bench/volta.ts mede.
  */
-const FATIA_REGISTROS_MAX = 150;
-const FATIA_ESPERA_MS = 5;
+const PAGINA_REGISTROS_MAX = 150;
+const PAGINA_ESPERA_MS = 5;
 
-/** Fatias levadas e não confirmadas; com mais, um pulso esperaria demais atrás delas. */
-const FATIAS_EM_CURSO_MAX = 16;
+/** Páginas levadas e não confirmadas; com mais, um pulso esperaria demais atrás delas. */
+const PAGINAS_EM_CURSO_MAX = 16;
 
-/** Intervalo entre pulsos, em milissegundos; a cada um, as conexões são vigiadas. */
-const PULSO_MS = 1_000;
-
-/** Pulsos sem um byte do outro lado até dar um servidor por perdido. */
-const PULSOS_MUDOS_MAX = 4;
+/** Registros que se examinam sem dar a vez às conexões. */
+const EXAMINADOS_POR_VOLTA = 10_000;
 
 /** Pulsos que um cliente tem para ler um pouco do que pediu; depois, cai. */
 const PULSOS_SEM_LER_MAX = 30;
@@ -158,9 +154,6 @@ const PULSOS_DA_PROVA_MAX = 5;
 
 /** Bytes de uma linha de quem ainda não provou o segredo. */
 const PROVA_BYTES_MAX = 1024;
-
-/** O sinal de vida de quem discou. */
-const PULSE = new Mensagem({ tipo: "PULSE" }).linha();
 
 /** Quanto, no máximo, uma rodada de replicação espera pela anterior, em milissegundos. */
 const RODADA_MS = 3;
@@ -362,6 +355,8 @@ interface Ordens {
 type Ordem = keyof Ordens;
 type PedidoDa<O extends Ordem> = Parameters<Ordens[O]>[0];
 type ResultadoDa<O extends Ordem> = ReturnType<Ordens[O]>;
+/** O que o Replicador tem para cada ordem: um método com o nome dela. */
+type Cumpridas = { [O in Ordem]: (pedido: PedidoDa<O>) => Promise<ResultadoDa<O>> };
 
 type AoReplicador =
   | { tipo: "ordem"; n: number; ordem: Ordem; pedido: PedidoDa<Ordem> }
@@ -927,22 +922,11 @@ export class Servidor {
     return false;
   }
 
-  /** A cada pulso, derruba quem emudeceu ou parou, e dá sinal de vida ao líder. */
+  /** A cada pulso, derruba quem emudeceu ou parou. */
   async #vigiar(): Promise<void> {
-    const elo = { lidos: 0, mudos: 0 };
-    for (;;) {
-      await this.#esperar(PULSO_MS);
-      if (this.#parada.signal.aborted) return;
+    while (!this.#parada.signal.aborted) {
       for (const conexao of this.#conexoes) this.#vigiarConexao(conexao);
-      if (!this.#elo || this.#elo.perdido) continue;
-      elo.mudos = this.#elo.lidos === elo.lidos ? elo.mudos + 1 : 0;
-      elo.lidos = this.#elo.lidos;
-      if (elo.mudos > PULSOS_MUDOS_MAX) {
-        elo.mudos = 0;
-        this.#elo.fechar(`Líder ${this.#elo.endereco} não responde`);
-      } else {
-        this.#elo.enviar(PULSE);
-      }
+      await this.#esperar(PULSO_MS);
     }
   }
 
@@ -1443,6 +1427,7 @@ export class Servidor {
             rastro: this.#rastro,
             aoPerder: () => this.#aoPerderLider(),
           });
+          this.#elo.vigiar();
           if (this.#encerrando) this.#elo.fechar("Servidor parado");
         }
         const pedido = { tipo: "JOIN", endereco: this.endereco, token: this.#token } as const;
@@ -1570,7 +1555,7 @@ export class Servidor {
    * e espera REPLICATION_OK, a principal continua a atender (seção 5b). Roda num
    * Worker, com outra cópia deste módulo: só mensagens passam de uma para a outra.
    */
-  static readonly Replicador: { executar(): void } = class Replicador {
+  static readonly Replicador: { executar(): void } = class Replicador implements Cumpridas {
     /** Quantos seguidores têm de confirmar. */
     #replicas = 0;
     readonly #sessoes = new Map<number, Sessao>();
@@ -1585,7 +1570,6 @@ export class Servidor {
     static executar(): void {
       const replicador = new Replicador();
       PRINCIPAL.onmessage = ({ data }) => replicador.#receber(data);
-      setInterval(() => replicador.#pulsar(), PULSO_MS);
     }
 
     #enviar(mensagem: DoReplicador): void {
@@ -1595,7 +1579,8 @@ export class Servidor {
     #receber(mensagem: AoReplicador): void {
       if (mensagem.tipo === "ordem") {
         const { n, ordem, pedido } = mensagem;
-        this.#cumprir(ordem, pedido).then(
+        const cumprir = this[ordem] as (pedido: PedidoDa<Ordem>) => Promise<ResultadoDa<Ordem>>;
+        cumprir.call(this, pedido).then(
           (resultado) => this.#enviar({ tipo: "feito", n, resultado }),
           (erro) => this.#enviar({ tipo: "falhou", n, motivo: textoDoErro(erro) }),
         );
@@ -1606,37 +1591,14 @@ export class Servidor {
         const { timestamp, reserva } = mensagem;
         const linha = new Mensagem({ tipo: "SYNC", timestamp, reserva }).linha();
         for (const { elo } of emDia) elo.enviar(linha);
-        this.#guardar({ reserva });
+        this.guardar({ reserva });
         return;
       }
       for (const { elo } of emDia) mensagem.linhas.forEach(elo.enviar);
       this.#gravar(mensagem.registros, mensagem.ate);
     }
 
-    #cumprir(ordem: Ordem, pedido: PedidoDa<Ordem>): Promise<ResultadoDa<Ordem>> {
-      switch (ordem) {
-        case "iniciar":
-          return this.#iniciar(pedido as PedidoDa<"iniciar">);
-        case "ler":
-          return this.#ler();
-        case "guardar":
-          return this.#guardar(pedido as PedidoDa<"guardar">);
-        case "fechar":
-          return this.#fecharDisco();
-        case "juntar":
-          return this.#juntar(pedido as PedidoDa<"juntar">);
-        case "buscar":
-          return this.#buscar(pedido as PedidoDa<"buscar">);
-        case "levar":
-          return this.#levar(pedido as PedidoDa<"levar">);
-        case "acertar":
-          return this.#acertar(pedido as PedidoDa<"acertar">);
-        case "soltar":
-          return this.#soltar(pedido as PedidoDa<"soltar">);
-      }
-    }
-
-    async #juntar({ endereco, token }: PedidoDa<"juntar">): Promise<ResultadoDa<"juntar">> {
+    async juntar({ endereco, token }: PedidoDa<"juntar">): Promise<ResultadoDa<"juntar">> {
       const numero = ++this.#ultimaSessao;
       const elo = await discar(endereco, APRESENTAR_MS, {
         seguranca: this.#seguranca,
@@ -1665,35 +1627,32 @@ export class Servidor {
         pagina: [],
         levados: [],
         aoConfirmar: undefined,
-        vistos: { lidos: 0, mudos: 0 },
       };
       if (elo.perdido) throw new Error(`${elo.endereco}: perdido`);
+      elo.vigiar();
       this.#sessoes.set(numero, sessao);
       return { sessao: numero, timestamp, reserva };
     }
 
-    async #buscar({ sessao, timestamp }: PedidoDa<"buscar">): Promise<ResultadoDa<"buscar">> {
+    async buscar({ sessao, timestamp }: PedidoDa<"buscar">): Promise<ResultadoDa<"buscar">> {
       const { elo, pagina } = this.#sessao(sessao);
       await elo.pedir({ tipo: "FETCH", timestamp }, BUSCAR_MS);
       // As ENTRYs da página vieram antes do FETCH_OK, pela mesma conexão.
       return pagina.splice(0);
     }
 
-    async #levar({ sessao: numero, registros }: PedidoDa<"levar">): Promise<void> {
-      for (let n = 0; n < registros.length; n += FATIA_REGISTROS_MAX) {
-        const sessao = this.#sessao(numero);
-        const fatia = registros.slice(n, n + FATIA_REGISTROS_MAX);
-        for (const registro of fatia) {
-          sessao.elo.enviar(new Mensagem({ tipo: "ENTRY", ...registro }).linha());
-        }
-        sessao.levados.push(fatia.at(-1)!.timestamp);
-        const fim = performance.now() + FATIA_ESPERA_MS;
-        while (sessao.levados.length > 0) {
-          const resta = fim - performance.now();
-          if (resta <= 0 && sessao.levados.length < FATIAS_EM_CURSO_MAX) break;
-          await this.#confirmacao(sessao, resta > 0 ? resta : undefined);
-          this.#sessao(numero);
-        }
+    async levar({ sessao: numero, registros }: PedidoDa<"levar">): Promise<void> {
+      const sessao = this.#sessao(numero);
+      for (const registro of registros) {
+        sessao.elo.enviar(new Mensagem({ tipo: "ENTRY", ...registro }).linha());
+      }
+      sessao.levados.push(registros.at(-1)!.timestamp);
+      const fim = performance.now() + PAGINA_ESPERA_MS;
+      while (sessao.levados.length > 0) {
+        const resta = fim - performance.now();
+        if (resta <= 0 && sessao.levados.length < PAGINAS_EM_CURSO_MAX) break;
+        await this.#confirmacao(sessao, resta > 0 ? resta : undefined);
+        this.#sessao(numero);
       }
     }
 
@@ -1708,7 +1667,7 @@ export class Servidor {
       });
     }
 
-    async #acertar({ sessao: numero, emDia, ...acerto }: PedidoDa<"acertar">): Promise<void> {
+    async acertar({ sessao: numero, emDia, ...acerto }: PedidoDa<"acertar">): Promise<void> {
       await this.#sessao(numero).elo.pedir({ tipo: "SYNC", ...acerto });
       const sessao = this.#sessao(numero);
       if (!emDia) return;
@@ -1717,7 +1676,7 @@ export class Servidor {
       this.#contar();
     }
 
-    #soltar({ sessao, motivo }: PedidoDa<"soltar">): Promise<void> {
+    soltar({ sessao, motivo }: PedidoDa<"soltar">): Promise<void> {
       this.#sessoes.get(sessao)?.elo.fechar(motivo);
       return Promise.resolve();
     }
@@ -1766,22 +1725,12 @@ export class Servidor {
       this.#enviar({ tipo: "perdido", sessao: numero, motivo });
     }
 
-    /** Dá sinal de vida a cada seguidor, e solta os que emudeceram. */
-    #pulsar(): void {
-      for (const { elo, vistos } of this.#sessoes.values()) {
-        vistos.mudos = elo.lidos === vistos.lidos ? vistos.mudos + 1 : 0;
-        vistos.lidos = elo.lidos;
-        if (vistos.mudos > PULSOS_MUDOS_MAX) elo.fechar(`Servidor ${elo.endereco} não responde`);
-        else elo.enviar(PULSE);
-      }
-    }
-
     // --- A outra thread: disco -----------------------------------------------
     // Tudo o que estiver na fila vai numa transação só, e só depois de COMMIT
     // voltar é confirmado. Cada key tem uma linha; é por key, e não por timestamp,
     // que a tabela é ordenada: assim um PUT mexe numa árvore só, não em duas.
 
-    async #iniciar(
+    async iniciar(
       { replicas, dados, seguranca, rastro, quem }: PedidoDa<"iniciar">,
     ): Promise<number> {
       this.#replicas = replicas;
@@ -1792,7 +1741,7 @@ export class Servidor {
       return Number(this.#disco.reserva.get()!.reserva);
     }
 
-    #ler(): Promise<Registro[]> {
+    ler(): Promise<Registro[]> {
       const registros: Registro[] = [];
       while (registros.length < LEITURA_REGISTROS_MAX) {
         const { value: linha, done } = this.#disco!.linhas.next();
@@ -1816,7 +1765,7 @@ export class Servidor {
     }
 
     /** Guarda uma reserva; devolve quando está no disco, com tudo o que foi mandado antes. */
-    #guardar({ reserva }: PedidoDa<"guardar">): Promise<void> {
+    guardar({ reserva }: PedidoDa<"guardar">): Promise<void> {
       const disco = this.#disco;
       if (!disco) return Promise.resolve();
       disco.aReservar = Math.max(disco.aReservar, reserva);
@@ -1850,17 +1799,24 @@ export class Servidor {
         banco.exec("COMMIT");
       } catch (erro) {
         if (banco.isTransaction) banco.exec("ROLLBACK");
+        disco.falhou = true;
         this.#enviar({ tipo: "disco", motivo: `não é possível gravar: ${motivoDoDisco(erro)}` });
         return this.#marcarGravacao(DISCO_DE_NOVO_MS);
       }
       // COMMIT voltou com tudo sincronizado (synchronous=FULL): só agora se confirma.
-      Object.assign(disco, { fila: [], aReservar: 0, aoGravar: [], confirmado: ate });
-      this.#enviar({ tipo: "disco", motivo: "" });
+      if (disco.falhou) this.#enviar({ tipo: "disco", motivo: "" });
+      Object.assign(disco, {
+        fila: [],
+        aReservar: 0,
+        aoGravar: [],
+        confirmado: ate,
+        falhou: false,
+      });
       for (const resolver of aoGravar) resolver();
       this.#contar();
     }
 
-    #fecharDisco(): Promise<void> {
+    fechar(): Promise<void> {
       const disco = this.#disco;
       if (disco && (disco.fila.length > 0 || disco.aoGravar.length > 0)) this.#gravarFila(disco);
       this.#disco?.banco.close();
@@ -1888,10 +1844,6 @@ export class Servidor {
       const enderecos = ip && porta && lider
         ? { ip, porta, lider }
         : await perguntarEnderecos(opcoes, tela);
-      if (!enderecos) {
-        tela.erro("ERRO: a entrada acabou antes da última resposta");
-        return 1;
-      }
       const servidor = await Servidor.iniciar({
         ...resto,
         ...enderecos,
@@ -1916,7 +1868,10 @@ export class Servidor {
       await servidor.parado;
       return 0;
     } catch (erro) {
-      tela.erro(`ERRO: ${textoDoErro(erro)}`);
+      const acabou = erro === FIM_DO_TECLADO;
+      tela.erro(
+        `ERRO: ${acabou ? "a entrada acabou antes da última resposta" : textoDoErro(erro)}`,
+      );
       return erro instanceof TypeError ? 2 : 1;
     } finally {
       await tela.esvaziar();
@@ -1939,8 +1894,9 @@ interface Disco {
   aReservar: number;
   /** Quem espera a próxima gravação. */
   readonly aoGravar: (() => void)[];
-  /** Se há uma gravação marcada. */
+  /** Se há uma gravação marcada, e se a última falhou. */
   marcada: boolean;
+  falhou: boolean;
   /** Até que timestamp está tudo sincronizado. */
   confirmado: number;
 }
@@ -1988,6 +1944,7 @@ async function abrirDisco(pasta: string): Promise<Disco> {
       aReservar: 0,
       aoGravar: [],
       marcada: false,
+      falhou: false,
       confirmado: 0,
     };
   } catch (cause) {
@@ -2063,12 +2020,10 @@ interface Sessao {
   confirmado: number;
   /** ENTRYs recebidas da página que se busca. */
   readonly pagina: Registro[];
-  /** O último timestamp de cada fatia levada e ainda não confirmada. */
+  /** O último timestamp de cada página levada e ainda não confirmada. */
   readonly levados: number[];
   /** Quem espera a próxima confirmação. */
   aoConfirmar: (() => void) | undefined;
-  /** O que se viu no último pulso, e há quantos pulsos não muda. */
-  readonly vistos: { lidos: number; mudos: number };
 }
 
 // === Linha de comando e teclado ==============================================
@@ -2136,25 +2091,22 @@ function lerTls(lidos: Argumentos): OpcoesDoServidor["tls"] {
   return { cert, chave, ca };
 }
 
-/** Seção 5a. Captura do teclado o que as opções não disseram; `undefined` se a entrada acaba. */
+/** Seção 5a. Captura do teclado o que as opções não disseram; ver {@linkcode FIM_DO_TECLADO}. */
 async function perguntarEnderecos(
   opcoes: OpcoesDaLinha,
   tela: Tela,
-): Promise<{ ip: string; porta: number; lider: Endereco } | undefined> {
+): Promise<{ ip: string; porta: number; lider: Endereco }> {
   const teclado = await abrirTeclado(tela);
+  const perguntar = <T>(texto: string, padrao: string | number, ler: (texto: string) => T) =>
+    perguntarAte(teclado, tela, texto, String(padrao), ler);
   try {
-    const perguntar = <T>(texto: string, padrao: string | number, ler: (texto: string) => T) =>
-      perguntarAte(teclado, tela, texto, String(padrao), ler);
     const ip = opcoes.ip ?? await perguntar("IP deste servidor", PADRAO.ip, lerIp);
-    if (ip === undefined) return;
     const porta = opcoes.porta ?? await perguntar("Porta deste servidor", PADRAO.porta, lerPorta);
-    if (porta === undefined) return;
-    if (opcoes.lider) return { ip, porta, lider: opcoes.lider };
-    const ipDoLider = await perguntar("IP do líder", PADRAO.ip, lerIp);
-    if (ipDoLider === undefined) return;
-    const portaDoLider = await perguntar("Porta do líder", PADRAO.porta, lerPorta);
-    if (portaDoLider === undefined) return;
-    return { ip, porta, lider: { ip: ipDoLider, porta: portaDoLider } };
+    const lider = opcoes.lider ?? {
+      ip: await perguntar("IP do líder", PADRAO.ip, lerIp),
+      porta: await perguntar("Porta do líder", PADRAO.porta, lerPorta),
+    };
+    return { ip, porta, lider };
   } finally {
     teclado.fechar();
   }
