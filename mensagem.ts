@@ -414,13 +414,12 @@ export function abrirEntrada(
   limite: () => number,
   { aoReceber, aoCrescer }: AvisosDaEntrada = {},
 ): Entrada {
-  const decodificador = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   let buffer = new Uint8Array(LEITURA_BYTES_MIN);
   const estado = { falha: undefined as Error | undefined, lidos: 0, blocos: 0, parcial: 0 };
 
   /** Tira do buffer as linhas inteiras, que acabam em `fim`, e guarda o começo da próxima. */
   function tirar(fim: number): string {
-    const { texto, falha } = decodificar(decodificador, buffer.subarray(0, fim), limite());
+    const { texto, falha } = decodificar(buffer.subarray(0, fim), limite());
     estado.falha = falha;
     buffer.copyWithin(0, fim, estado.parcial);
     estado.parcial -= fim;
@@ -493,9 +492,10 @@ function linhaLonga(bytes: number, limite: number): RangeError {
   return new RangeError(`Linha recusada: ${bytes} bytes ou mais, o limite é ${limite}`);
 }
 
+const decodificador = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 /** Decodifica linhas inteiras; na primeira ruim, fica com as boas de antes dela. */
 function decodificar(
-  decodificador: TextDecoder,
   bloco: Uint8Array,
   limite: number,
 ): { texto: string; falha: Error | undefined } {
@@ -561,13 +561,13 @@ export function darAVez(): Promise<void> {
 }
 
 const microtarefa = () => Promise.resolve();
+const codificador = new TextEncoder();
 
 /** Escreve linhas num canal de bytes, juntando as que vêm juntas. */
 export function abrirSaida(
   canal: { write(bytes: Uint8Array): Promise<number> },
   { agendar = microtarefa, aoEnviar, aoEscrever, aoFalhar }: OpcoesDaSaida = {},
 ): Saida {
-  const codificador = new TextEncoder();
   let linhas: string[] = [];
   let escoando = false;
   let falhou = false;

@@ -7,7 +7,7 @@
 import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { Cliente } from "../cliente.ts";
-import { argumentosDoServidor, MAPA, portasLivres, RAIZ, V8 } from "../tests/apoio.ts";
+import { AMBIENTE, argumentosDoServidor, MAPA, portasLivres, RAIZ, V8 } from "../tests/apoio.ts";
 import type { Grupo, Sistema } from "./carga.ts";
 import { ligarAoPiso } from "./piso.ts";
 
@@ -17,7 +17,7 @@ function processo(modulo: string, args: readonly string[], saida: string) {
   const filho = spawn(
     Deno.execPath(),
     ["run", "-q", V8, ...MAPA, "--allow-net", "--allow-read", "--allow-write", modulo, ...args],
-    { stdio: ["ignore", arquivo, "inherit"] },
+    { stdio: ["ignore", arquivo, "inherit"], env: { ...Deno.env.toObject(), ...AMBIENTE } },
   );
   closeSync(arquivo);
   const fim = new Promise((resolver) => filho.on("exit", resolver));

@@ -183,6 +183,9 @@ export const MAPA = !/^(jsr:|https:)/.test(import.meta.resolve("@std/assert"))
 /** As opções do V8 da tarefa `server` (docs/decisoes.md). */
 export const V8 = "--v8-flags=--heap-growing-percent=40";
 
+/** O ambiente da tarefa `server` (docs/decisoes.md). */
+export const AMBIENTE = { MALLOC_MMAP_THRESHOLD_: "131072" };
+
 /** Um processo com a entrada, a saída e os erros por pipes. */
 export class Programa {
   readonly #filho: Deno.ChildProcess;
@@ -194,7 +197,12 @@ export class Programa {
   /** Se já acabou, por si ou morto. */
   acabou = false;
 
-  constructor(nome: "servidor" | "cliente", args: readonly string[]) {
+  /** `doDeno` são opções do próprio Deno. */
+  constructor(
+    nome: "servidor" | "cliente",
+    args: readonly string[],
+    doDeno: readonly string[] = [],
+  ) {
     const leitura = ["servidor.ts", "cliente.ts", "mensagem.ts"].map((f) =>
       new URL(f, RAIZ).pathname
     );
@@ -206,7 +214,8 @@ export class Programa {
       : ["--allow-net", `--allow-read=${leitura.map(caminho).join(",")}`];
     const modulo = new URL(`${nome}.ts`, RAIZ).href;
     this.#filho = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-q", "--no-prompt", V8, ...MAPA, ...permitir, modulo, ...args],
+      args: ["run", "-q", "--no-prompt", V8, ...doDeno, ...MAPA, ...permitir, modulo, ...args],
+      env: AMBIENTE,
       stdin: "piped",
       stdout: "piped",
       stderr: "piped",
@@ -304,14 +313,18 @@ export async function atendendo(endereco: string): Promise<void> {
   }, `${endereco} atender`);
 }
 
-/** Três servidores em processos de verdade, atendendo; `opcoes[n]` são argumentos do n-ésimo. */
+/**
+ * Três servidores em processos de verdade, atendendo; `opcoes[n]` são argumentos do
+ * n-ésimo, e `doDeno[n]`, opções do Deno.
+ */
 export async function iniciarTresProgramas(
   opcoes: { readonly [n: number]: string[] } = {},
+  doDeno: { readonly [n: number]: string[] } = {},
 ): Promise<{ programas: Programa[]; enderecos: string[] } & AsyncDisposable> {
   const portas = portasLivres(3);
   const enderecos = portas.map((porta) => `127.0.0.1:${porta}`);
   const programas = portas.map((porta, n) =>
-    new Programa("servidor", argumentosDoServidor(porta, portas[0]!, opcoes[n]))
+    new Programa("servidor", argumentosDoServidor(porta, portas[0]!, opcoes[n]), doDeno[n])
   );
   await Promise.all(enderecos.map(atendendo));
   return {

@@ -14,7 +14,7 @@
  */
 
 import fc from "fast-check";
-import { Fio, iniciarTresProgramas, type Json, type Programa } from "./apoio.ts";
+import { Fio, iniciarTresProgramas, type Json, portasLivres, type Programa } from "./apoio.ts";
 import { sorteio } from "./falhas.ts";
 import { Cliente, inteiroEntre, lerArgumentos, lerOpcao } from "../cliente.ts";
 import { lerEndereco } from "../mensagem.ts";
@@ -55,9 +55,9 @@ const GULOSOS = 300;
 const ABERTAS = 10_000;
 const EM_PARALELO = 20;
 
-/** O que um servidor pode dizer em stderr durante o ataque. */
+/** O que um servidor pode dizer em stderr durante o ataque, e o que o inspetor diz. */
 const AVISOS_CONHECIDOS =
-  /^Aviso: (sem o líder, tentando de novo: .*|em dia com o líder .*|\d+ linhas não foram mostradas: a console não era lida)$/;
+  /^Aviso: (sem o líder, tentando de novo: .*|em dia com o líder .*|\d+ linhas não foram mostradas: a console não era lida)$|^Debugger |^Visit chrome:/;
 
 /** O plano de uma corrida. */
 export interface Plano {
@@ -84,16 +84,23 @@ export interface Relatorio {
   readonly respostas: ReadonlyMap<string, number>;
   /** Sessões, conforme como acabam. */
   readonly sessoes: ReadonlyMap<string, number>;
-  /**
-   * Memória residente de cada servidor, em MiB: só com a carga normal, depois de uma
-   * primeira leva de entradas (o que o V8 reserva e não devolve já lá está), no pico, e
-   * no fim. O que se promete é do fim para a segunda: o resto não se acumula.
-   */
-  readonly memoria: readonly { normal: number; antes: number; pico: number; depois: number }[];
+  /** A memória de cada servidor, e a residente no pico, em MiB. */
+  readonly memoria: readonly { medidas: readonly Memoria[]; pico: number }[];
   readonly fases: readonly (Janela & { readonly nome: string })[];
   /** Promessas quebradas; e as que dependem da máquina: tempos e memória. */
   readonly quebras: readonly string[];
   readonly excessos: readonly string[];
+}
+
+/**
+ * Memória de um servidor em repouso, em MiB. A viva é a de que o programa precisa, depois
+ * de o inspetor mandar o V8 recolher o lixo; a residente é a que o processo ocupa, com o
+ * que o V8 e o malloc guardam para a próxima vez.
+ */
+interface Memoria {
+  readonly quando: string;
+  readonly viva: number;
+  readonly residente: number;
 }
 
 const codificador = new TextEncoder();
@@ -940,6 +947,30 @@ function memorias(programas: readonly Programa[]): Promise<number[]> {
   return Promise.all(programas.map(({ pid }) => memoriaDe(pid)));
 }
 
+/** Manda o V8 de um processo recolher o lixo, pelo inspetor dele; devolve o que ficou, em MiB. */
+async function memoriaViva(portaDoInspetor: number): Promise<number> {
+  const alvos = await (await fetch(`http://127.0.0.1:${portaDoInspetor}/json`)).json();
+  const inspetor = new WebSocket(alvos[0].webSocketDebuggerUrl);
+  const evento = (nome: "open" | "message" | "close") =>
+    new Promise<Event>((resolver) => inspetor.addEventListener(nome, resolver, { once: true }));
+  await evento("open");
+  let ultimo = 0;
+  const pedir = async (method: string) => {
+    const id = ++ultimo;
+    inspetor.send(JSON.stringify({ id, method }));
+    for (;;) {
+      const lida = JSON.parse((await evento("message") as MessageEvent<string>).data);
+      if (lida.id === id) return lida.result;
+    }
+  };
+  await pedir("HeapProfiler.enable");
+  await pedir("HeapProfiler.collectGarbage");
+  const { usedSize, backingStorageSize } = await pedir("Runtime.getHeapUsage");
+  inspetor.close();
+  await evento("close");
+  return (usedSize + backingStorageSize) / 2 ** 20;
+}
+
 /** O que um servidor tem de cada key, em poucas palavras. */
 async function lerTabela(endereco: string, keys: readonly string[]): Promise<Map<string, string>> {
   await using fio = await Fio.abrir(endereco);
@@ -1002,7 +1033,11 @@ export async function correr(plano: Plano): Promise<Relatorio> {
   const excessos: string[] = [];
   const fases: (Janela & { nome: string })[] = [];
   const opcoes = plano.silencioso ? ["--silencioso"] : [];
-  await using tres = await iniciarTresProgramas({ 0: opcoes, 1: opcoes, 2: opcoes });
+  const inspetores = portasLivres(3);
+  await using tres = await iniciarTresProgramas(
+    inspetores.map(() => opcoes),
+    inspetores.map((porta) => [`--inspect=127.0.0.1:${porta}`]),
+  );
   const { programas, enderecos } = tres;
   // O que mostram não cabe todo na memória.
   const pico = [0, 0, 0];
@@ -1047,14 +1082,17 @@ export async function correr(plano: Plano): Promise<Relatorio> {
   if (plano.segundos > 0) await pausar(Math.max(5, plano.segundos) * 1_000);
   await fase("sozinho", () => pausar(Math.max(0.5, plano.segundos) * 1_000));
   // A memória, sempre medida em repouso: com pedidos a chegar, o V8 guarda o lixo para depois.
-  const emRepouso = async () => {
+  const memoria = programas.map(() => [] as Memoria[]);
+  const medirEmRepouso = async (quando: string) => {
+    if (plano.segundos === 0) return;
     normal.parar(true);
-    if (plano.segundos > 0) await pausar(REPOUSO_MS);
-    const medidas = await memorias(programas);
+    await pausar(REPOUSO_MS);
+    for (const [n, residente] of (await memorias(programas)).entries()) {
+      memoria[n]!.push({ quando, viva: await memoriaViva(inspetores[n]!), residente });
+    }
     normal.parar(false);
-    return medidas;
   };
-  const normais = await emRepouso();
+  await medirEmRepouso("só com a carga normal");
   let escritas = new Set<string>();
   const atacar = async (entradas: number, semente: number) => {
     const feito = await fuzz({ ...plano, entradas, semente }, enderecos, contas);
@@ -1063,8 +1101,9 @@ export async function correr(plano: Plano): Promise<Relatorio> {
   };
   const primeiras = Math.ceil(plano.entradas * PRIMEIRA_LEVA);
   await fase("primeira leva de entradas", () => atacar(primeiras, plano.semente + 1));
-  const antes = await emRepouso();
+  await medirEmRepouso("depois da primeira leva");
   await fase("entradas", () => atacar(plano.entradas - primeiras, plano.semente));
+  await medirEmRepouso("depois das entradas");
   if (plano.segundos > 0) {
     for (const [nome, agressor, promessa] of FASES) {
       await pausar(1_000);
@@ -1080,13 +1119,23 @@ export async function correr(plano: Plano): Promise<Relatorio> {
       }
     }
   }
-  const depois = await emRepouso();
-  const passa = (mib: number, n: number) => mib > antes[n]! * MEMORIA_MAX;
-  for (const [n, mib] of depois.entries()) {
-    if (plano.segundos > 0 && passa(mib, n)) {
-      excessos.push(
-        `memória do servidor ${n + 1}: ${antes[n]!.toFixed(0)} → ${mib.toFixed(0)} MiB`,
-      );
+  await medirEmRepouso("no fim");
+  for (const [n, [normal, leva, ...outras]] of memoria.entries()) {
+    for (const { quando, viva, residente } of outras) {
+      if (viva > normal!.viva * MEMORIA_MAX) {
+        excessos.push(
+          `memória viva do servidor ${n + 1}, ${quando}: ${viva.toFixed(1)} MiB, de ${
+            normal!.viva.toFixed(1)
+          }`,
+        );
+      }
+      if (residente > leva!.residente * MEMORIA_MAX) {
+        excessos.push(
+          `memória residente do servidor ${n + 1}, ${quando}: ${residente.toFixed(0)} MiB, de ${
+            leva!.residente.toFixed(0)
+          }`,
+        );
+      }
     }
   }
   quebras.push(...(await normal.janela(true)).quebras);
@@ -1096,13 +1145,8 @@ export async function correr(plano: Plano): Promise<Relatorio> {
     const linhas = erros.split("\n").filter((linha) => linha && !AVISOS_CONHECIDOS.test(linha));
     quebras.push(...linhas.slice(0, 10).map((linha) => `stderr do servidor ${n + 1}: ${linha}`));
   }
-  const memoria = antes.map((mib, n) => ({
-    normal: normais[n]!,
-    antes: mib,
-    pico: pico[n]!,
-    depois: depois[n]!,
-  }));
-  return { ...contas, memoria, fases, quebras, excessos };
+  const medida = memoria.map((medidas, n) => ({ medidas, pico: pico[n]! }));
+  return { ...contas, memoria: medida, fases, quebras, excessos };
 }
 
 /** Uma corrida em poucas linhas: o plano, o que houve e o veredito. */
@@ -1128,12 +1172,12 @@ export function resumir(plano: Plano, relatorio: Relatorio): string {
     `respostas: ${lista(respostas)}`,
     "p99 do cliente normal:",
     ...linhas,
-    "memória (MiB): " +
-    memoria.map(({ normal, antes, pico, depois }, n) =>
-      `servidor ${n + 1}: ${normal.toFixed(0)} com a carga normal, ` +
-      `${antes.toFixed(0)} depois da primeira leva, ${pico.toFixed(0)} no pico, ` +
-      `${depois.toFixed(0)} no fim (×${(depois / antes).toFixed(2)})`
-    ).join("; "),
+    "memória viva e residente (MiB):",
+    ...memoria.map(({ medidas, pico }, n) =>
+      `  servidor ${n + 1}: ` + medidas.map(({ quando, viva, residente }) =>
+        `${viva.toFixed(1)} e ${residente.toFixed(0)} ${quando}, `
+      ).join("") + `${pico.toFixed(0)} no pico`
+    ),
     quebras.length === 0 ? "nenhuma quebra" : `QUEBRAS (${quebras.length}):`,
     ...quebras.slice(0, 30).map((quebra) => `  ${quebra}`),
     excessos.length === 0 ? "tempos e memória dentro do prometido" : "ALÉM DO PROMETIDO:",
