@@ -140,8 +140,10 @@ if (import.meta.main) {
       }));
     }
     const bytes = KEYS * (VALUE.length + `key${KEYS / 2}`.length);
-    for (const segundos of [3, 7]) {
-      await esperar(segundos * 1000);
+    let passados = 0;
+    for (const segundos of [3, 20]) {
+      await esperar((segundos - passados) * 1000);
+      passados = segundos;
       const vezes = memorias().map((m, n) =>
         `${nomes[n]} ${mb(m)}, ${(m / bytes).toFixed(1)} vezes`
       );
