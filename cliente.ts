@@ -195,7 +195,8 @@ export class Cliente {
       // Se outro pedido deste cliente, enquanto isso, viu um value mais novo,
       // este GET_OK já seria voltar no tempo: pergunta de novo.
       const atual = resposta.timestamp >= this.#timestamp(key);
-      if (tipo === "GET_OK" && resposta.timestamp > meuTimestamp && atual) {
+      // Igual ao que já tinha, não há o que guardar: com muitas keys, poupa uma consulta ao Map.
+      if (tipo === "GET_OK" && atual && resposta.timestamp > meuTimestamp) {
         this.#timestamps.set(key, resposta.timestamp);
       }
       const serve = tipo === "GET_OK" ? atual : !this.#repetir;
@@ -561,10 +562,8 @@ function abrirElo(
   nome: string,
   { rastro, aoPerder, aoReceber }: OpcoesDoElo,
 ): Elo {
-  const pendentes = new Map<number, Pendente>();
-  let ultimoId = 0;
+  const espera = abrirEspera(nome);
   let motivoDaPerda: string | undefined;
-  let relogio: ReturnType<typeof setTimeout> | undefined;
   let vigia: ReturnType<typeof setInterval> | undefined;
 
   const entrada = abrirEntrada(
@@ -582,24 +581,16 @@ function abrirElo(
     if (motivoDaPerda !== undefined) return;
     motivoDaPerda = motivo;
     conexao.close();
-    clearTimeout(relogio);
     clearInterval(vigia);
-    for (const { rejeitar } of pendentes.values()) rejeitar(falha(motivo, { definitivo: false }));
-    pendentes.clear();
+    espera.desistir(motivo);
     aoPerder?.(motivo);
   }
 
   function receber(linha: string) {
     for (const item of Mensagem.abrir(linha).itens) {
       const { corpo } = Mensagem.ler(item);
-      const pendente = corpo.id === undefined ? undefined : pendentes.get(corpo.id);
-      // Sem par: sem id, não é resposta; com id, chegou depois do prazo.
-      if (!pendente) {
-        if (corpo.id === undefined) aoReceber?.(corpo);
-        continue;
-      }
-      pendentes.delete(corpo.id!);
-      pendente.resolver(corpo);
+      if (corpo.id === undefined) aoReceber?.(corpo);
+      else espera.responder(corpo.id, corpo);
     }
   }
 
@@ -612,31 +603,18 @@ function abrirElo(
     (erro) => perder(`Conexão perdida com ${nome}: ${textoDoErro(erro)}`),
   );
 
-  function verificarPrazos() {
-    const agora = performance.now();
-    for (const [id, { vence, prazo, rejeitar }] of pendentes) {
-      if (vence > agora) continue;
-      pendentes.delete(id);
-      rejeitar(falha(`Sem resposta de ${nome} em ${Math.round(prazo)} ms`, { definitivo: false }));
-    }
-    relogio = pendentes.size > 0 ? setTimeout(verificarPrazos, RELOGIO_MS) : undefined;
-  }
-
   return {
     endereco: nome,
     get perdido() {
       return motivoDaPerda !== undefined;
     },
     pedir(pedido, prazo = Infinity) {
-      return new Promise((resolver, rejeitar) => {
-        if (motivoDaPerda !== undefined) {
-          return rejeitar(falha(motivoDaPerda, { definitivo: true }));
-        }
-        const id = ++ultimoId;
-        pendentes.set(id, { resolver, rejeitar, prazo, vence: performance.now() + prazo });
-        if (prazo < Infinity) relogio ??= setTimeout(verificarPrazos, RELOGIO_MS);
-        saida.enviar(new Mensagem({ ...pedido, id }).linha());
-      });
+      if (motivoDaPerda !== undefined) {
+        return Promise.reject(falha(motivoDaPerda, { definitivo: true }));
+      }
+      const { id, resposta } = espera.abrir(prazo);
+      saida.enviar(new Mensagem({ ...pedido, id }).linha());
+      return resposta;
     },
     enviar: saida.enviar,
     fechar: perder,
@@ -649,6 +627,52 @@ function abrirElo(
         if (mudos > PULSOS_MUDOS_MAX) perder(`Servidor ${nome} não responde`);
         else saida.enviar(PULSE);
       }, PULSO_MS);
+    },
+  };
+}
+
+/** Os pedidos de um elo à espera de resposta, cada um com o seu prazo. */
+interface Espera {
+  /** Um pedido novo: o id que leva, e a resposta que terá; o prazo é em milissegundos. */
+  abrir(prazo: number): { id: number; resposta: Promise<Corpo> };
+  /** Chegou a resposta a um id; a que vem depois do prazo não tem quem a espere. */
+  responder(id: number, resposta: Corpo): void;
+  /** Todos falham, por este motivo. */
+  desistir(motivo: string): void;
+}
+
+function abrirEspera(nome: string): Espera {
+  const pendentes = new Map<number, Pendente>();
+  let ultimoId = 0;
+  let relogio: ReturnType<typeof setTimeout> | undefined;
+
+  function verificarPrazos() {
+    const agora = performance.now();
+    for (const [id, { vence, prazo, rejeitar }] of pendentes) {
+      if (vence > agora) continue;
+      pendentes.delete(id);
+      rejeitar(falha(`Sem resposta de ${nome} em ${Math.round(prazo)} ms`, { definitivo: false }));
+    }
+    relogio = pendentes.size > 0 ? setTimeout(verificarPrazos, RELOGIO_MS) : undefined;
+  }
+
+  return {
+    abrir(prazo) {
+      const id = ++ultimoId;
+      const resposta = new Promise<Corpo>((resolver, rejeitar) => {
+        pendentes.set(id, { resolver, rejeitar, prazo, vence: performance.now() + prazo });
+      });
+      if (prazo < Infinity) relogio ??= setTimeout(verificarPrazos, RELOGIO_MS);
+      return { id, resposta };
+    },
+    responder(id, resposta) {
+      pendentes.get(id)?.resolver(resposta);
+      pendentes.delete(id);
+    },
+    desistir(motivo) {
+      clearTimeout(relogio);
+      for (const { rejeitar } of pendentes.values()) rejeitar(falha(motivo, { definitivo: false }));
+      pendentes.clear();
     },
   };
 }
@@ -802,6 +826,13 @@ export function lerSegredo(caminho: string): string {
   return segredo;
 }
 
+/** Lê um arquivo PEM: um certificado ou uma chave. @throws {Error} como {@linkcode lerArquivo}. */
+export function lerPem(caminho: string): string {
+  const texto = lerArquivo(caminho);
+  if (texto.includes("-----BEGIN ")) return texto;
+  throw new Error(`${citar(caminho)} não é um arquivo PEM`);
+}
+
 /** Lê um arquivo de texto pequeno. @throws {Error} que diz qual arquivo e por quê. */
 export function lerArquivo(caminho: string): string {
   try {
@@ -882,7 +913,7 @@ export function textoDoErro(erro: unknown): string {
 
 // === Console dos dois programas ==============================================
 
-/** A tela: stdout e stderr. Escrever nunca espera nem falha; ver {@linkcode abrirTela}. */
+/** A tela: stdout e stderr. Escrever não falha, nem espera por quem a lê; ver {@linkcode abrirTela}. */
 export interface Tela {
   /** Uma linha em stdout. */
   linha(texto: string): void;
@@ -986,7 +1017,11 @@ export function abrirTela(): Tela {
     async notarArquivo() {
       if (Deno.stdout.isTerminal()) return;
       const { fstatSync } = await import("node:fs");
-      arquivo = fstatSync(1).isFile();
+      try {
+        arquivo = fstatSync(1).isFile();
+      } catch {
+        // O sistema não sabe dizer (um pipe, no Windows): não é um arquivo.
+      }
     },
     linha: (texto) => escrever("linha", texto),
     erro: (texto) => escrever("erro", texto),
@@ -1223,7 +1258,7 @@ function lerLinhaDeComando(args: readonly string[]): OpcoesDaLinha {
   const prazo = lerOpcao(lidos, "prazo", inteiroEntre(1, ESPERA_MS_MAX)) ?? PRAZO_MS;
   const pedido = lerPedido(livres);
   if (opcoes.json && !pedido) throw new TypeError("--json só vale com put ou get");
-  const ca = lerOpcao(lidos, "tls-ca", lerArquivo);
+  const ca = lerOpcao(lidos, "tls-ca", lerPem);
   const seguranca = {
     segredo: lerOpcao(lidos, "segredo", lerSegredo),
     tls: ca === undefined ? undefined : { ca },

@@ -187,13 +187,13 @@ export class Mensagem<C extends Corpo = Corpo> {
   static ler(item: unknown): Mensagem {
     if (typeof item !== "object" || item === null || Array.isArray(item)) {
       throw new TypeError(
-        `Mensagem recusada: esperava um objeto JSON, veio ${citar(JSON.stringify(item))}`,
+        `Mensagem recusada: esperava um objeto JSON, veio ${citarJson(item)}`,
       );
     }
     const campos = item as Campos;
     const { tipo } = campos;
     if (typeof tipo !== "string" || !Object.hasOwn(LEITORES, tipo)) {
-      throw new TypeError(`Mensagem recusada: tipo desconhecido: ${citar(JSON.stringify(tipo))}`);
+      throw new TypeError(`Mensagem recusada: tipo desconhecido: ${citarJson(tipo)}`);
     }
     const id = campos.id === undefined ? undefined : lerInteiro(campos, "id");
     return new Mensagem(LEITORES[tipo as Tipo](campos, id));
@@ -302,7 +302,7 @@ function lerInteiro(campos: Campos, campo: string): number {
   const valor = campos[campo];
   if (!inteiroValido(valor)) {
     throw new TypeError(
-      `Mensagem recusada: ${campo} deve ser um inteiro ≥ 0: ${citar(JSON.stringify(valor))}`,
+      `Mensagem recusada: ${campo} deve ser um inteiro ≥ 0: ${citarJson(valor)}`,
     );
   }
   return valor;
@@ -313,7 +313,7 @@ function lerTexto(campos: Campos, campo: string): string {
   const valor = campos[campo];
   if (typeof valor !== "string") {
     throw new TypeError(
-      `Mensagem recusada: ${campo} deve ser um texto: ${citar(JSON.stringify(valor))}`,
+      `Mensagem recusada: ${campo} deve ser um texto: ${citarJson(valor)}`,
     );
   }
   if (!valor.isWellFormed()) {
@@ -358,10 +358,18 @@ function lerKey(campos: Campos): string {
 }
 
 /** O começo de um texto alheio, entre aspas e sem caracteres de controle. */
-export function citar(texto: string | undefined): string {
-  if (texto === undefined) return "nada";
+export function citar(texto: string): string {
+  return `"${encurtar(texto)}"`;
+}
+
+/** O começo de um valor alheio, como JSON o escreve. */
+function citarJson(valor: unknown): string {
+  return valor === undefined ? "nada" : encurtar(JSON.stringify(valor));
+}
+
+function encurtar(texto: string): string {
   const curto = texto.length <= CITACAO_MAX ? texto : texto.slice(0, CITACAO_MAX) + "…";
-  return `"${visivel(curto.toWellFormed())}"`;
+  return visivel(curto.toWellFormed());
 }
 
 // === Entrada: de bytes a linhas ==============================================
@@ -536,7 +544,7 @@ export interface Saida {
   readonly escritos: number;
   /** Põe uma linha (sem o fim) na fila. Depois de uma falha do canal, nada faz. */
   enviar(linha: string): void;
-  /** Espera a fila esvaziar, ou o canal falhar. */
+  /** Espera que saia o que está na fila, ou que o canal falhe. */
   esvaziar(): Promise<void>;
 }
 
@@ -571,22 +579,12 @@ export function abrirSaida(
   let linhas: string[] = [];
   let escoando = false;
   let falhou = false;
-  let aoEsvaziar: (() => void)[] = [];
+  /** Quem espera que saia o que já estava na fila, e quantos caracteres ainda faltam a cada um. */
+  const esperas: { falta: number; readonly avisar: () => void }[] = [];
 
-  /** As próximas linhas, até ESCRITA_MAX caracteres ou uma só. */
-  function tirarParte(): string[] {
-    if (saida.fila <= ESCRITA_MAX) {
-      const todas = linhas;
-      linhas = [];
-      return todas;
-    }
-    let [quantas, tamanho] = [1, linhas[0]!.length];
-    while (quantas < linhas.length) {
-      tamanho += linhas[quantas]!.length;
-      if (tamanho > ESCRITA_MAX) break;
-      quantas++;
-    }
-    return linhas.splice(0, quantas);
+  function descontar(caracteres: number) {
+    for (const espera of esperas) espera.falta -= caracteres;
+    while (esperas.length > 0 && esperas[0]!.falta <= 0) esperas.shift()!.avisar();
   }
 
   async function escoar() {
@@ -594,9 +592,8 @@ export function abrirSaida(
     try {
       while (linhas.length > 0) {
         await agendar();
-        const parte = tirarParte();
+        const { parte, tamanho } = tirarParte(linhas);
         const texto = (saida.emLotes ? juntarEmLotes(parte) : parte).join("\n") + "\n";
-        const tamanho = parte.reduce((soma, linha) => soma + linha.length + 1, 0);
         const bytes = codificador.encode(texto);
         for (let n = 0; n < bytes.length;) {
           const escritos = await canal.write(bytes.subarray(n));
@@ -605,6 +602,7 @@ export function abrirSaida(
         }
         saida.fila -= tamanho;
         aoEscrever?.(tamanho);
+        descontar(tamanho);
       }
     } catch (erro) {
       falhou = true;
@@ -615,8 +613,7 @@ export function abrirSaida(
       aoFalhar?.(erro);
     }
     escoando = false;
-    for (const avisar of aoEsvaziar) avisar();
-    aoEsvaziar = [];
+    descontar(Infinity);
   }
 
   const saida = {
@@ -631,10 +628,23 @@ export function abrirSaida(
       if (!escoando) escoar();
     },
     esvaziar(): Promise<void> {
-      return new Promise((resolver) => escoando ? aoEsvaziar.push(resolver) : resolver());
+      return new Promise((avisar) =>
+        escoando ? esperas.push({ falta: saida.fila, avisar }) : avisar()
+      );
     },
   };
   return saida;
+}
+
+/** Tira da fila o que cabe numa escrita, ou uma linha só; o tamanho inclui os fins de linha. */
+function tirarParte(fila: string[]): { parte: string[]; tamanho: number } {
+  let [quantas, tamanho] = [0, 0];
+  for (const { length } of fila) {
+    if (quantas > 0 && tamanho + length + 1 > ESCRITA_MAX) break;
+    tamanho += length + 1;
+    quantas++;
+  }
+  return { parte: fila.splice(0, quantas), tamanho };
 }
 
 /**

@@ -46,8 +46,8 @@ import {
   FIM_DO_TECLADO,
   inteiroEntre,
   lerArgumentos,
-  lerArquivo,
   lerOpcao,
+  lerPem,
   lerSegredo,
   novoDesafio,
   perguntarAte,
@@ -134,8 +134,11 @@ const ITENS_POR_VOLTA = 256;
  * confirmação dela antes da próxima, em milissegundos: com a rede e o disco rápidos,
  * poucos por vez deixam lugar aos GETs de quem volta, o que bench/volta.ts mede.
  */
-const PAGINA_REGISTROS_MAX = 150;
+const LEVADOS_MAX = 150;
 const PAGINA_ESPERA_MS = 5;
+
+/** Registros numa página do que um líder que recomeça busca num seguidor, uma de cada vez. */
+const BUSCADOS_MAX = 500;
 
 /** Páginas levadas e não confirmadas; com mais, um pulso esperaria demais atrás delas. */
 const PAGINAS_EM_CURSO_MAX = 16;
@@ -278,7 +281,7 @@ interface Conexao {
 }
 
 /** Se quem está do outro lado provou ser um servidor do grupo. */
-function servidor(papel: Conexao["papel"]): boolean {
+function doGrupo(papel: Conexao["papel"]): boolean {
   return papel === "seguidor" || papel === "lider";
 }
 
@@ -436,7 +439,7 @@ export class Servidor {
   /** Ordens ao Replicador à espera do resultado. */
   readonly #ordens = new Map<number, PromiseWithResolvers<ResultadoDa<Ordem>>>();
   #ultimaOrdem = 0;
-  /** Registros que entraram na tabela nesta volta, e até que timestamp: seguem juntos. */
+  /** Registros que entraram na tabela e ainda não seguiram, e até que timestamp: vão juntos. */
   #aReplicar: Registro[] = [];
   #ateReplicar = 0;
   /** Até que timestamp já lhe foram entregues, e até onde ele confirmou. */
@@ -772,7 +775,7 @@ export class Servidor {
     if (fechada) return false;
     // O que um seguidor encaminha só o total limita: parar de lê-lo faria uns clientes
     // esperarem por outros, e os pulsos não chegarem.
-    if (servidor(papel)) return pendentes >= PUTS_POR_SEGUIDOR_MAX;
+    if (doGrupo(papel)) return pendentes >= PUTS_POR_SEGUIDOR_MAX;
     return pendentes >= PUTS_POR_CONEXAO_MAX ||
       caracteres + saida.fila >= CARACTERES_POR_CONEXAO_MAX;
   }
@@ -860,7 +863,7 @@ export class Servidor {
     let [maior, peso]: [Conexao | undefined, number] = [undefined, 0];
     for (const conexao of this.#conexoes) {
       const { saida, vistos, papel, lote, buffer } = conexao;
-      if (servidor(papel)) continue;
+      if (doGrupo(papel)) continue;
       const naoLe = saida.fila > 0 && saida.escritos === vistos.escritos;
       const ocupa = buffer + (naoLe ? saida.fila + lote : 0);
       if (ocupa > peso) [maior, peso] = [conexao, ocupa];
@@ -914,7 +917,7 @@ export class Servidor {
   #derrubarOciosa(): boolean {
     for (const conexao of this.#conexoes) {
       const { papel, pendentes, saida, entrada } = conexao;
-      if (servidor(papel) || pendentes > 0 || saida.fila > 0) continue;
+      if (doGrupo(papel) || pendentes > 0 || saida.fila > 0) continue;
       if (entrada.parcial > 0 && entrada.lidos !== conexao.vistos.lidos) continue;
       this.#fechar(conexao);
       return true;
@@ -946,7 +949,7 @@ export class Servidor {
     };
     const { mudos, semLer: calado, naLinha: demora, estranho } = conexao.vistos;
     const segundos = (pulsos: number) => `${pulsos * PULSO_MS / 1000} s, o limite`;
-    if (servidor(papel) ? mudos > PULSOS_MUDOS_MAX : calado > PULSOS_SEM_LER_MAX) {
+    if (doGrupo(papel) ? mudos > PULSOS_MUDOS_MAX : calado > PULSOS_SEM_LER_MAX) {
       this.#fechar(conexao);
     } else if (demora > PULSOS_DA_LINHA_MAX) {
       this.#expulsar(conexao, `uma linha não acabou em ${segundos(PULSOS_DA_LINHA_MAX)}`);
@@ -1026,7 +1029,7 @@ export class Servidor {
   }
 
   /**
-   * Um PUT só segue na próxima volta. Enquanto há uma rodada por confirmar, os que
+   * Um PUT segue acabado o código síncrono, com os que vieram na mesma leitura. Enquanto há uma rodada por confirmar, os que
    * chegam esperam um pouco por ela e vão juntos na seguinte: o custo de uma rodada
    * (escritas, leituras, acordar quatro threads) quase não depende de quantos leva.
    */
@@ -1035,7 +1038,7 @@ export class Servidor {
     else this.#rodada = setTimeout(() => this.#replicar(), RODADA_MS);
   }
 
-  /** Entrega ao Replicador, de uma vez, o que entrou na tabela nesta volta. */
+  /** Entrega ao Replicador, de uma vez, o que entrou na tabela desde a última. */
   #replicar(): void {
     clearTimeout(this.#rodada);
     this.#rodada = undefined;
@@ -1071,7 +1074,9 @@ export class Servidor {
       }
       this.#responder(escrita, { ...resposta, id });
     } catch (erro) {
-      this.#falhar(escrita, `PUT não confirmado: ${textoDoErro(erro)}`, falhaDefinitiva(erro));
+      // O cliente não sabe, nem por um erro, onde está o líder: o motivo diria o endereço.
+      const motivo = elo.perdido ? "a ligação com o líder se perdeu" : "o líder não respondeu";
+      this.#falhar(escrita, `PUT não confirmado: ${motivo}`, falhaDefinitiva(erro));
     }
   }
 
@@ -1149,9 +1154,7 @@ export class Servidor {
   /** Por que os PUTs não andam. */
   #oQueFalta(): string {
     if (this.#discoFalho) return this.#discoFalho;
-    if (this.#enderecoDoLider) {
-      return `sem ligação com o líder ${textoDoEndereco(this.#enderecoDoLider)}`;
-    }
+    if (!this.lidero) return "sem ligação com o líder";
     const emDia = this.#quantosEmDia();
     const { replicas } = this.#opcoes;
     return emDia < replicas
@@ -1341,7 +1344,7 @@ export class Servidor {
     // A reserva vai antes do primeiro registro: se o líder morre a meio, este já sabe dela.
     await this.#ordenar("acertar", { sessao, emDia: false, timestamp, reserva: this.#reserva });
     const relatar = this.#relator(`Pondo ${nome} em dia`, timestamp, this.#timestamp);
-    for await (const registros of this.#paginasDepoisDe(timestamp)) {
+    for await (const registros of this.#paginasDepoisDe(timestamp, LEVADOS_MAX)) {
       await this.#ordenar("levar", { sessao, registros });
       relatar(registros);
     }
@@ -1389,7 +1392,7 @@ export class Servidor {
   }
 
   /** O que a tabela tem depois de um timestamp, em ordem, sem ocupar a thread. */
-  async *#paginasDepoisDe(timestamp: number): AsyncGenerator<Registro[]> {
+  async *#paginasDepoisDe(timestamp: number, maior: number): AsyncGenerator<Registro[]> {
     let pagina: Registro[] = [];
     let caracteres = 0;
     let examinados = 0;
@@ -1398,7 +1401,7 @@ export class Servidor {
       if (versao.timestamp <= timestamp) continue;
       pagina.push({ key, ...versao });
       caracteres += key.length + versao.value.length;
-      if (pagina.length >= PAGINA_REGISTROS_MAX || caracteres >= LOTE_MAX) {
+      if (pagina.length >= maior || caracteres >= LOTE_MAX) {
         yield pagina;
         pagina = [];
         caracteres = 0;
@@ -1475,7 +1478,7 @@ export class Servidor {
 
   /** O líder recomeçou e busca, página a página, o que este tem depois de um timestamp. */
   async #tratarFetch(conexao: Conexao, { id, timestamp }: CorpoDe<"FETCH">): Promise<void> {
-    conexao.paginas ??= this.#paginasDepoisDe(timestamp);
+    conexao.paginas ??= this.#paginasDepoisDe(timestamp, BUSCADOS_MAX);
     const { value: registros = [] } = await conexao.paginas.next() as { value?: Registro[] };
     for (const registro of registros) this.#enviar(conexao, { tipo: "ENTRY", ...registro });
     this.#enviar(conexao, {
@@ -1580,7 +1583,7 @@ export class Servidor {
       if (mensagem.tipo === "ordem") {
         const { n, ordem, pedido } = mensagem;
         const cumprir = this[ordem] as (pedido: PedidoDa<Ordem>) => Promise<ResultadoDa<Ordem>>;
-        cumprir.call(this, pedido).then(
+        Promise.try(() => cumprir.call(this, pedido)).then(
           (resultado) => this.#enviar({ tipo: "feito", n, resultado }),
           (erro) => this.#enviar({ tipo: "falhou", n, motivo: textoDoErro(erro) }),
         );
@@ -1617,7 +1620,8 @@ export class Servidor {
       }
       // Só agora, provado que é ele, o novo toma o lugar do anterior no mesmo endereço.
       for (const anterior of this.#sessoes.values()) {
-        if (anterior.elo.endereco === elo.endereco) anterior.elo.fechar("Substituído");
+        if (anterior.elo.endereco !== elo.endereco) continue;
+        anterior.elo.fechar(`${elo.endereco} apresentou-se de novo`);
       }
       const { timestamp, reserva } = resposta;
       const sessao: Sessao = {
@@ -1879,6 +1883,8 @@ export class Servidor {
   }
 }
 
+// === O disco =================================================================
+
 /** O disco de um servidor, e o que espera para ser gravado. */
 interface Disco {
   readonly banco: DatabaseSync;
@@ -2083,7 +2089,7 @@ function lerLinhaDeComando(args: readonly string[]): OpcoesDaLinha | string {
 
 function lerTls(lidos: Argumentos): OpcoesDoServidor["tls"] {
   const [cert, chave, ca] = ["tls-cert", "tls-chave", "tls-ca"]
-    .map((nome) => lerOpcao(lidos, nome, lerArquivo));
+    .map((nome) => lerOpcao(lidos, nome, lerPem));
   if (cert === undefined && chave === undefined && ca === undefined) return undefined;
   if (cert === undefined || chave === undefined) {
     throw new TypeError("--tls-cert, --tls-chave: um servidor com TLS precisa das duas");

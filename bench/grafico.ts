@@ -7,8 +7,8 @@
  * @module
  */
 
-import { parse, View } from "vega";
-import { compile } from "vega-lite";
+import { parse, View } from "npm:vega@6.4.0";
+import { compile } from "npm:vega-lite@6.5.0";
 import type { Medida } from "./carga.ts";
 
 /** Uma medida: um sistema, num modo, com uma operação, um modo de ligar e `c` operários. */

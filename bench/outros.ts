@@ -11,12 +11,12 @@
 
 import { Buffer } from "node:buffer";
 import { promisify } from "node:util";
-import { StorageType } from "@nats-io/jetstream";
-import { Kvm } from "@nats-io/kv";
-import { connect } from "@nats-io/transport-node";
-import { Etcd3 } from "etcd3";
-import { Redis } from "ioredis";
-import zookeeper from "node-zookeeper-client";
+import { StorageType } from "npm:@nats-io/jetstream@3.4.0";
+import { Kvm } from "npm:@nats-io/kv@3.4.0";
+import { connect } from "npm:@nats-io/transport-node@3.4.0";
+import { Etcd3 } from "npm:etcd3@1.1.2";
+import { Redis } from "npm:ioredis@6.0.0";
+import zookeeper from "npm:node-zookeeper-client@1.1.3";
 import { portasLivres } from "../tests/apoio.ts";
 import type { Grupo, Ligacao, Operador, Sistema } from "./carga.ts";
 

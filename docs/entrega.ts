@@ -21,15 +21,15 @@
  */
 
 import { createRequire } from "node:module";
-import { parse } from "@babel/parser";
+import { parse } from "npm:@babel/parser@8.1.2";
 // Estes dois são só letras: importá-los é o que faz Deno baixá-los.
-import "@expo-google-fonts/source-code-pro/package.json" with { type: "json" };
-import "@expo-google-fonts/source-serif-4/package.json" with { type: "json" };
-import { strToU8, zipSync } from "fflate";
-import { create as abrirFonte } from "fontkit";
-import { marked, type Token, type Tokens } from "marked";
-// @ts-types="@types/pdfmake"
-import pdfmake from "pdfmake";
+import "npm:@expo-google-fonts/source-code-pro@0.4.1/package.json" with { type: "json" };
+import "npm:@expo-google-fonts/source-serif-4@0.4.1/package.json" with { type: "json" };
+import { strToU8, zipSync } from "npm:fflate@0.8.3";
+import { create as abrirFonte } from "npm:fontkit@2.0.4";
+import { marked, type Token, type Tokens } from "npm:marked@18.2.1";
+// @ts-types="npm:@types/pdfmake@0.3.3"
+import pdfmake from "npm:pdfmake@0.3.11";
 import { lerArgumentos, lerOpcao, textoDoErro } from "../cliente.ts";
 import { VERSAO } from "../mensagem.ts";
 import { CITACAO, type Fontes, lerFontes, lerRelatorio, renovar } from "./relatorio.ts";

@@ -18,7 +18,7 @@
  * @module
  */
 
-import { parse } from "@babel/parser";
+import { parse } from "npm:@babel/parser@8.1.2";
 import { lerArgumentos, textoDoErro } from "../cliente.ts";
 
 /** Os arquivos de um programa, por nome. */

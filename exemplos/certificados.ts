@@ -15,7 +15,7 @@
  * @module
  */
 
-import "reflect-metadata";
+import "npm:reflect-metadata@0.2.2";
 import {
   BasicConstraintsExtension,
   KeyUsageFlags,
@@ -23,7 +23,7 @@ import {
   PemConverter,
   SubjectAlternativeNameExtension,
   X509CertificateGenerator,
-} from "@peculiar/x509";
+} from "npm:@peculiar/x509@2.2.0";
 import { lerArgumentos, lerOpcao } from "../cliente.ts";
 import { lerIp } from "../mensagem.ts";
 
@@ -83,13 +83,24 @@ export async function fazerCertificados(ips: readonly string[]): Promise<Certifi
 
 if (import.meta.main) {
   const lidos = lerArgumentos(Deno.args, { textos: ["pasta", "ips"], sinais: [] });
+  const escrever = (texto: string) => Deno.stdout.writeSync(new TextEncoder().encode(texto + "\n"));
+  if (lidos.opcoes.ajuda || lidos.opcoes.versao) {
+    escrever("Uso: certificados [--pasta=PASTA (certificados)] [--ips=IP,IP (127.0.0.1)]");
+    Deno.exit(0);
+  }
   const pasta = lidos.opcoes.pasta ?? "certificados";
   const ips = lerOpcao(lidos, "ips", (lista) => lista.split(",").map(lerIp)) ?? ["127.0.0.1"];
   const { ca, cert, chave } = await fazerCertificados(ips);
   await Deno.mkdir(pasta, { recursive: true });
-  await Deno.writeTextFile(`${pasta}/ca.pem`, ca);
-  await Deno.writeTextFile(`${pasta}/cert.pem`, cert);
-  await Deno.writeTextFile(`${pasta}/chave.pem`, chave, { mode: 0o600 });
-  const aviso = `${pasta}: ca.pem, cert.pem e chave.pem, para ${ips.join(", ")}\n`;
-  await Deno.stdout.write(new TextEncoder().encode(aviso));
+  try {
+    // Uma autoridade nova deixaria sem valor o que a antiga assinou: nada se escreve por cima.
+    await Deno.writeTextFile(`${pasta}/ca.pem`, ca, { createNew: true });
+    await Deno.writeTextFile(`${pasta}/cert.pem`, cert, { createNew: true });
+    await Deno.writeTextFile(`${pasta}/chave.pem`, chave, { createNew: true, mode: 0o600 });
+  } catch (erro) {
+    if (!(erro instanceof Deno.errors.AlreadyExists)) throw erro;
+    escrever(`ERRO: ${pasta} já tem certificados; apague-os, ou use outra --pasta`);
+    Deno.exit(1);
+  }
+  escrever(`${pasta}: ca.pem, cert.pem e chave.pem, para ${ips.join(", ")}`);
 }

@@ -294,7 +294,7 @@ async function gravarDiagrama(
     const porta = portas[n];
     return porta === undefined ? [`cliente ${pid}`, nome] : [`127.0.0.1:${porta}`, nome];
   }));
-  const titulo = "Uma corrida de verdade: três servidores, dois clientes, todas as mensagens";
+  const titulo = "Uma corrida de verdade: três servidores, dois clientes e as suas mensagens";
   await Deno.writeTextFile(arquivo, desenhar(rastros.flatMap(lerRastro), { titulo, nomes, cenas }));
   escrever(`\nO diagrama das mensagens está em ${arquivo}`);
 }

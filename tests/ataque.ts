@@ -13,7 +13,7 @@
  * @module
  */
 
-import fc from "fast-check";
+import fc from "npm:fast-check@4.10.2";
 import { Fio, iniciarTresProgramas, type Json, portasLivres, type Programa } from "./apoio.ts";
 import { sorteio } from "./falhas.ts";
 import { Cliente, inteiroEntre, lerArgumentos, lerOpcao } from "../cliente.ts";

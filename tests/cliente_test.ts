@@ -8,6 +8,7 @@ import {
   falhaDefinitiva,
 } from "../cliente.ts";
 import { lerEndereco } from "../mensagem.ts";
+import { Servidor } from "../servidor.ts";
 
 /** Um servidor falso, que responde a cada pedido o que `responder` disser; `null`, nada. */
 function servidorFalso(responder: (pedido: Json, conn: Deno.TcpConn) => Json | null) {
@@ -301,6 +302,32 @@ Deno.test("discar() diz quem não atende, e o elo perdido recusa pedidos como de
   await pedido;
   assert(falhaDefinitiva(await assertRejects(() => elo.pedir({ tipo: "PULSE" }))));
   assertEquals([perdas, elo.perdido], [["fim"], true]);
+});
+
+Deno.test("Elo.vigiar() dá sinal de vida, e fecha a conexão com quem não diz nada", async () => {
+  using mudo = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const perda = Promise.withResolvers<string>();
+  const elo = await discar({ ip: "127.0.0.1", porta: mudo.addr.port }, 1000, {
+    aoPerder: perda.resolve,
+  });
+  using outroLado = await mudo.accept();
+  const pedido = assertRejects(() => elo.pedir({ tipo: "PULSE" }), Error, "não responde");
+  elo.vigiar();
+  assertEquals(await perda.promise, `Servidor ${elo.endereco} não responde`);
+  await pedido;
+  const lidos = new Uint8Array(1024);
+  const texto = new TextDecoder().decode(lidos.subarray(0, await outroLado.read(lidos) ?? 0));
+  assertMatch(texto, /^\{"tipo":"PULSE","id":1\}\n\{"tipo":"PULSE"\}\n/);
+});
+
+Deno.test("Cliente não aprende por um erro onde está o líder", async () => {
+  const [porta] = portasLivres(1);
+  const lider = `127.0.0.1:${porta}`;
+  await using seguidor = await Servidor.iniciar({ porta: 0, lider, prazo: 100 });
+  await using cliente = new Cliente([seguidor.endereco]);
+  const erro = await assertRejects(() => cliente.put("k", "v"), Error, "sem ligação com o líder");
+  assert(falhaDefinitiva(erro));
+  assert(!erro.message.includes(lider), erro.message);
 });
 
 Deno.test("esperaDaTentativa() dobra até o teto, sempre com ao menos metade", () => {

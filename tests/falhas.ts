@@ -11,8 +11,8 @@
  * @module
  */
 
-import { uniformInt } from "pure-rand/distribution/uniformInt";
-import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
+import { uniformInt } from "npm:pure-rand@8.4.2/distribution/uniformInt";
+import { xoroshiro128plus } from "npm:pure-rand@8.4.2/generator/xoroshiro128plus";
 import { argumentosDoServidor, ate, atendendo, Fio, portasLivres, Programa } from "./apoio.ts";
 import { discar, inteiroEntre, lerArgumentos, lerOpcao } from "../cliente.ts";
 import { type Corpo, lerEndereco } from "../mensagem.ts";
@@ -196,6 +196,8 @@ function fechar(conexao: Deno.TcpConn): void {
 class Bancada {
   readonly portas = portasLivres(3);
   readonly retransmissores: Retransmissor[] = [];
+  /** Os temporizadores que vão sarar um retransmissor. */
+  readonly curas: ReturnType<typeof setTimeout>[] = [];
   readonly inicios: number[][] = [[], [], []];
   /** O último que começou: é onde um erro ao voltar apareceria. */
   ultimo = 0;
@@ -247,6 +249,7 @@ class Bancada {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.curas.forEach(clearTimeout);
     await Promise.all([0, 1, 2].map((n) => this.matar(n)));
     for (const retransmissor of this.retransmissores) await retransmissor[Symbol.asyncDispose]();
   }
@@ -385,7 +388,8 @@ async function provocar(
     if (tipo === "picado") retransmissor.picado = true;
     if (tipo === "mudo") retransmissor.mudo = sorteio.um(["ida", "volta"]);
     // Às vezes mais que o tempo em que os servidores dão por perdido quem emudeceu.
-    pausar(sorteio.inteiro(100, sorteio.um([1_000, 8_000]))).then(() => retransmissor.sarar());
+    const ate = sorteio.inteiro(100, sorteio.um([1_000, 8_000]));
+    bancada.curas.push(setTimeout(() => retransmissor.sarar(), ate));
   }
 }
 

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
-import fc from "fast-check";
+import fc from "npm:fast-check@4.10.2";
 import {
   abrirEntrada,
   abrirSaida,
@@ -342,20 +342,36 @@ Deno.test("abrirSaida() não esquece uma linha enviada quando a anterior acaba d
 Deno.test("abrirSaida() com agendar faz cada escrita quando ele diz, com o que houver", async () => {
   const canal = canalQueGuarda();
   const vezes: (() => void)[] = [];
-  const saida = abrirSaida(canal, { agendar: () => new Promise((vez) => vezes.push(vez)) });
+  const saida = abrirSaida(canal, {
+    agendar: () => new Promise((vez) => vezes.push(vez)),
+    aoEscrever: () => {
+      if (canal.escritas.length === 1) saida.enviar("três, ainda durante a primeira");
+    },
+  });
   saida.enviar("um");
   await proximaVolta();
   saida.enviar("dois");
   await proximaVolta();
   assertEquals(canal.escritas, []);
   vezes.shift()!();
-  await saida.esvaziar();
-  saida.enviar("três");
   await proximaVolta();
   assertEquals(canal.escritas, ["um\ndois\n"]);
   vezes.shift()!();
   await saida.esvaziar();
-  assertEquals(canal.escritas, ["um\ndois\n", "três\n"]);
+  assertEquals(canal.escritas, ["um\ndois\n", "três, ainda durante a primeira\n"]);
+});
+
+Deno.test("abrirSaida().esvaziar() espera o que já estava na fila, e não o que vem depois", async () => {
+  const canal = canalQueGuarda();
+  const saida = abrirSaida(canal, {
+    aoEscrever: () => {
+      if (canal.escritas.length < 1000) saida.enviar("sempre mais uma");
+    },
+  });
+  saida.enviar("esta");
+  await saida.esvaziar();
+  assert(canal.escritas.length < 10, `${canal.escritas.length} escritas`);
+  while (saida.fila > 0) await proximaVolta();
 });
 
 Deno.test("juntarEmLotes() deixa como está o lote que já vem pronto", () => {

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { strFromU8, unzipSync } from "fflate";
-import { extractText, getDocumentProxy } from "unpdf";
+import { strFromU8, unzipSync } from "npm:fflate@0.8.3";
+import { extractText, getDocumentProxy } from "npm:unpdf@1.8.1";
 import {
   acharIntervalo,
   ARQUIVOS,
