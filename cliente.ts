@@ -980,7 +980,12 @@ export function abrirTela(): Tela {
       arquivo ? Promise.resolve(Deno.stdout.writeSync(bytes)) : Deno.stdout.write(bytes),
   };
   const { agendar, soltar } = espacar(TELA_INTERVALO_MS);
-  const saidas = { linha: abrirSaida(stdout, { agendar }), erro: abrirSaida(Deno.stderr) };
+  const aoFalhar = (erro: unknown) =>
+    escrever("erro", `Aviso: as linhas não podem ser mostradas: ${textoDoErro(erro)}`);
+  const saidas = {
+    linha: abrirSaida(stdout, { agendar, aoFalhar }),
+    erro: abrirSaida(Deno.stderr),
+  };
   const esvaziarLinhas = () => {
     soltar();
     return saidas.linha.esvaziar();

@@ -166,6 +166,26 @@ Deno.test("Tela.notarArquivo() escreve num arquivo sem outra thread, com as perm
   await Deno.remove(pasta, { recursive: true });
 });
 
+Deno.test("cliente com a saída num disco cheio: o pedido é feito, e stderr diz que não se vê", async () => {
+  const { servidor, endereco } = await iniciarUmPrograma();
+  await using _servidor = servidor;
+  const programa = `
+    Deno.stdout.write = () => Promise.reject(new Error("o disco está cheio"));
+    const { Cliente } = await import(${
+    JSON.stringify(new URL("../cliente.ts", import.meta.url).href)
+  });
+    Deno.exit(await Cliente.main(["--servidores=${endereco}", "put", "k", "v"]));`;
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["eval", "-q", ...MAPA, programa],
+  }).output();
+  const texto = new TextDecoder().decode(stderr);
+  assertEquals([code, texto], [
+    0,
+    "Aviso: as linhas não podem ser mostradas: o disco está cheio\n",
+  ]);
+  await servidor.linha(/^Enviando PUT_OK ao Cliente /);
+});
+
 // --- Cliente -----------------------------------------------------------------
 
 Deno.test("cliente: uma sessão inteira no teclado, por pipe, com LF e CRLF", async () => {
