@@ -938,7 +938,7 @@ export class Servidor {
     const semLer = saida.fila > 0 && saida.escritos === vistos.escritos;
     // Se é este servidor que não a lê, a linha por acabar não é culpa de ninguém.
     const naLinha = parcial > 0 && blocos === vistos.blocos && !conexao.aoAliviar;
-    conexao.vistos = {
+    const agora = conexao.vistos = {
       lidos,
       blocos,
       escritos: saida.escritos,
@@ -947,13 +947,12 @@ export class Servidor {
       naLinha: naLinha ? vistos.naLinha + 1 : 0,
       estranho: papel === "estranho" ? vistos.estranho + 1 : 0,
     };
-    const { mudos, semLer: calado, naLinha: demora, estranho } = conexao.vistos;
     const segundos = (pulsos: number) => `${pulsos * PULSO_MS / 1000} s, o limite`;
-    if (doGrupo(papel) ? mudos > PULSOS_MUDOS_MAX : calado > PULSOS_SEM_LER_MAX) {
+    if (doGrupo(papel) ? agora.mudos > PULSOS_MUDOS_MAX : agora.semLer > PULSOS_SEM_LER_MAX) {
       this.#fechar(conexao);
-    } else if (demora > PULSOS_DA_LINHA_MAX) {
+    } else if (agora.naLinha > PULSOS_DA_LINHA_MAX) {
       this.#expulsar(conexao, `uma linha não acabou em ${segundos(PULSOS_DA_LINHA_MAX)}`);
-    } else if (estranho > PULSOS_DA_PROVA_MAX) {
+    } else if (agora.estranho > PULSOS_DA_PROVA_MAX) {
       this.#expulsar(conexao, `sem a prova do segredo em ${segundos(PULSOS_DA_PROVA_MAX)}`);
     }
   }
@@ -992,9 +991,10 @@ export class Servidor {
   /** Faz andar os PUTs que esperavam, na ordem em que chegaram. */
   #escoarFila(): void {
     for (const escrita of this.#naFila) {
-      if (this.lidero ? !this.#admissao || this.#emCurso.size >= PUTS_MAX : !this.#integrado) {
-        return;
-      }
+      const podeAndar = this.lidero
+        ? this.#admissao && this.#emCurso.size < PUTS_MAX
+        : this.#integrado;
+      if (!podeAndar) return;
       this.#naFila.delete(escrita);
       if (this.lidero) this.#inserir(escrita);
       else this.#encaminhar(this.#elo!, escrita);
@@ -1089,27 +1089,36 @@ export class Servidor {
     this.#confirmado = Math.max(this.#confirmado, ate);
     if (this.#rodada !== undefined) queueMicrotask(() => this.#replicar());
     if (this.#lider) this.#enviar(this.#lider, { tipo: "REPLICATION_OK", timestamp: ate });
-    const respostas: (() => void)[] = [];
+    const confirmadas = this.#tirarConfirmadas(ate);
+    for (const [timestamp, { key, origem }] of confirmadas) {
+      this.#imprimir?.(
+        `Enviando PUT_OK ao Cliente ${origem} da key:${visivel(key)} ts:${timestamp}`,
+      );
+    }
+    const responder = () => {
+      for (const [timestamp, escrita] of confirmadas) {
+        const { id, key } = escrita;
+        this.#responder(escrita, { tipo: "PUT_OK", id, key, timestamp });
+      }
+    };
+    // A linha aparece antes de o PUT_OK sair.
+    const espera = confirmadas.length > 0 ? this.#opcoes.mostrada() : undefined;
+    if (espera) espera.then(responder);
+    else responder();
+    this.#escoarFila();
+  }
+
+  /** Tira dos PUTs em curso os que estão confirmados; devolve os que ainda esperam resposta. */
+  #tirarConfirmadas(ate: number): [number, Escrita][] {
+    const confirmadas: [number, Escrita][] = [];
     for (const [timestamp, escrita] of this.#emCurso) {
       if (timestamp > ate) break;
       this.#emCurso.delete(timestamp);
       escrita.naTabela = false;
-      const { id, key, origem } = escrita;
-      if (escrita.respondida) {
-        this.#caracteres -= key.length + escrita.value.length;
-        continue;
-      }
-      this.#imprimir?.(
-        `Enviando PUT_OK ao Cliente ${origem} da key:${visivel(key)} ts:${timestamp}`,
-      );
-      respostas.push(() => this.#responder(escrita, { tipo: "PUT_OK", id, key, timestamp }));
+      if (escrita.respondida) this.#caracteres -= escrita.key.length + escrita.value.length;
+      else confirmadas.push([timestamp, escrita]);
     }
-    const responder = () => respostas.forEach((resposta) => resposta());
-    // A linha aparece antes de o PUT_OK sair.
-    const espera = respostas.length > 0 ? this.#opcoes.mostrada() : undefined;
-    if (espera) espera.then(responder);
-    else responder();
-    this.#escoarFila();
+    return confirmadas;
   }
 
   /** A única resposta de um PUT; as seguintes nada fazem. */
