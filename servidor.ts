@@ -373,6 +373,27 @@ type DoReplicador =
   | { tipo: "perdido"; sessao: number; motivo: string }
   | { tipo: "disco"; motivo: string };
 
+/** O que o Worker vê da thread principal: o seu próprio escopo global. */
+const PRINCIPAL = globalThis as unknown as {
+  onmessage: (evento: MessageEvent<AoReplicador>) => void;
+  postMessage(mensagem: DoReplicador): void;
+};
+
+/** O que o Replicador sabe de um seguidor. */
+interface Sessao {
+  readonly elo: Elo;
+  /** Se recebe REPLICATION e conta para as confirmações. */
+  emDia: boolean;
+  /** Até que timestamp confirmou. */
+  confirmado: number;
+  /** ENTRYs recebidas da página que se busca. */
+  readonly pagina: Registro[];
+  /** O último timestamp de cada página levada e ainda não confirmada. */
+  readonly levados: number[];
+  /** Quem espera a próxima confirmação. */
+  aoConfirmar: (() => void) | undefined;
+}
+
 /**
  * Até que timestamp todos confirmaram: o menor dos confirmados, ou zero se falta
  * alguém. É a conta que decide cada PUT_OK. (A ideia é a de `commitment.go`, em
@@ -507,8 +528,8 @@ export class Servidor {
         ? Deno.listenTls({ ...onde, cert: tls.cert, key: tls.chave })
         : Deno.listen(onde);
     } catch (cause) {
-      const onde = textoDoEndereco({ ip, porta });
-      throw new Error(`Não é possível atender em ${onde}: ${textoDoErro(cause)}`, { cause });
+      const endereco = textoDoEndereco({ ip, porta });
+      throw new Error(`Não é possível atender em ${endereco}: ${textoDoErro(cause)}`, { cause });
     }
     this.#meu = { ip, porta: this.#ouvinte.addr.port };
     this.#rastro = rastro === undefined ? undefined : abrirRastro(rastro, this.endereco);
@@ -2018,27 +2039,6 @@ function atenderSinais(parar: () => void): void {
   const sinais: Deno.Signal[] = ["SIGINT", "SIGTERM"];
   if (Deno.build.os === "windows") sinais.push("SIGBREAK");
   for (const sinal of sinais) Deno.addSignalListener(sinal, parar);
-}
-
-/** O que o Worker vê da thread principal: o seu próprio escopo global. */
-const PRINCIPAL = globalThis as unknown as {
-  onmessage: (evento: MessageEvent<AoReplicador>) => void;
-  postMessage(mensagem: DoReplicador): void;
-};
-
-/** O que o Replicador sabe de um seguidor. */
-interface Sessao {
-  readonly elo: Elo;
-  /** Se recebe REPLICATION e conta para as confirmações. */
-  emDia: boolean;
-  /** Até que timestamp confirmou. */
-  confirmado: number;
-  /** ENTRYs recebidas da página que se busca. */
-  readonly pagina: Registro[];
-  /** O último timestamp de cada página levada e ainda não confirmada. */
-  readonly levados: number[];
-  /** Quem espera a próxima confirmação. */
-  aoConfirmar: (() => void) | undefined;
 }
 
 // === Linha de comando e teclado ==============================================
