@@ -834,7 +834,7 @@ export function lerPem(caminho: string): string {
 }
 
 /** Lê um arquivo de texto pequeno. @throws {Error} que diz qual arquivo e por quê. */
-export function lerArquivo(caminho: string): string {
+function lerArquivo(caminho: string): string {
   try {
     return Deno.readTextFileSync(caminho);
   } catch (cause) {

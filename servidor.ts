@@ -1050,9 +1050,10 @@ export class Servidor {
   }
 
   /**
-   * Um PUT segue acabado o código síncrono, com os que vieram na mesma leitura. Enquanto há uma rodada por confirmar, os que
-   * chegam esperam um pouco por ela e vão juntos na seguinte: o custo de uma rodada
-   * (escritas, leituras, acordar quatro threads) quase não depende de quantos leva.
+   * Um PUT segue acabado o código síncrono, com os que vieram na mesma leitura.
+   * Enquanto há uma rodada por confirmar, os que chegam esperam um pouco por ela e vão
+   * juntos na seguinte: o custo de uma rodada (escritas, leituras, acordar quatro
+   * threads) quase não depende de quantos leva.
    */
   #marcarRodada(): void {
     if (this.#entregue <= this.#confirmado) queueMicrotask(() => this.#replicar());

@@ -83,24 +83,23 @@ export async function fazerCertificados(ips: readonly string[]): Promise<Certifi
 
 if (import.meta.main) {
   const lidos = lerArgumentos(Deno.args, { textos: ["pasta", "ips"], sinais: [] });
-  const escrever = (texto: string) => Deno.stdout.writeSync(new TextEncoder().encode(texto + "\n"));
+  const escrever = (texto: string, onde: { writeSync(bytes: Uint8Array): number } = Deno.stdout) =>
+    onde.writeSync(new TextEncoder().encode(texto + "\n"));
   if (lidos.opcoes.ajuda || lidos.opcoes.versao) {
     escrever("Uso: certificados [--pasta=PASTA (certificados)] [--ips=IP,IP (127.0.0.1)]");
     Deno.exit(0);
   }
   const pasta = lidos.opcoes.pasta ?? "certificados";
   const ips = lerOpcao(lidos, "ips", (lista) => lista.split(",").map(lerIp)) ?? ["127.0.0.1"];
-  const { ca, cert, chave } = await fazerCertificados(ips);
   await Deno.mkdir(pasta, { recursive: true });
-  try {
-    // Uma autoridade nova deixaria sem valor o que a antiga assinou: nada se escreve por cima.
-    await Deno.writeTextFile(`${pasta}/ca.pem`, ca, { createNew: true });
-    await Deno.writeTextFile(`${pasta}/cert.pem`, cert, { createNew: true });
-    await Deno.writeTextFile(`${pasta}/chave.pem`, chave, { createNew: true, mode: 0o600 });
-  } catch (erro) {
-    if (!(erro instanceof Deno.errors.AlreadyExists)) throw erro;
-    escrever(`ERRO: ${pasta} já tem certificados; apague-os, ou use outra --pasta`);
+  // Uma autoridade nova deixaria sem valor o que a antiga assinou: nada se escreve por cima.
+  if ([...Deno.readDirSync(pasta)].some(({ name }) => /^(ca|cert|chave)\.pem$/.test(name))) {
+    escrever(`ERRO: ${pasta} já tem certificados; apague-os, ou use outra --pasta`, Deno.stderr);
     Deno.exit(1);
   }
+  const { ca, cert, chave } = await fazerCertificados(ips);
+  await Deno.writeTextFile(`${pasta}/ca.pem`, ca);
+  await Deno.writeTextFile(`${pasta}/cert.pem`, cert);
+  await Deno.writeTextFile(`${pasta}/chave.pem`, chave, { mode: 0o600 });
   escrever(`${pasta}: ca.pem, cert.pem e chave.pem, para ${ips.join(", ")}`);
 }

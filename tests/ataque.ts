@@ -1033,9 +1033,9 @@ export async function correr(plano: Plano): Promise<Relatorio> {
   const excessos: string[] = [];
   const fases: (Janela & { nome: string })[] = [];
   const opcoes = plano.silencioso ? ["--silencioso"] : [];
-  const inspetores = portasLivres(3);
+  const inspetores = plano.segundos > 0 ? portasLivres(3) : [];
   await using tres = await iniciarTresProgramas(
-    inspetores.map(() => opcoes),
+    { 0: opcoes, 1: opcoes, 2: opcoes },
     inspetores.map((porta) => [`--inspect=127.0.0.1:${porta}`]),
   );
   const { programas, enderecos } = tres;
@@ -1120,22 +1120,16 @@ export async function correr(plano: Plano): Promise<Relatorio> {
     }
   }
   await medirEmRepouso("no fim");
+  // A viva volta ao que era; da residente, só o que não é a primeira vez se promete.
   for (const [n, [normal, leva, ...outras]] of memoria.entries()) {
+    const conferir = (qual: string, quando: string, mib: number, antes: number) => {
+      if (mib <= antes * MEMORIA_MAX) return;
+      const conta = `${mib.toFixed(1)} MiB, de ${antes.toFixed(1)}`;
+      excessos.push(`memória ${qual} do servidor ${n + 1}, ${quando}: ${conta}`);
+    };
     for (const { quando, viva, residente } of outras) {
-      if (viva > normal!.viva * MEMORIA_MAX) {
-        excessos.push(
-          `memória viva do servidor ${n + 1}, ${quando}: ${viva.toFixed(1)} MiB, de ${
-            normal!.viva.toFixed(1)
-          }`,
-        );
-      }
-      if (residente > leva!.residente * MEMORIA_MAX) {
-        excessos.push(
-          `memória residente do servidor ${n + 1}, ${quando}: ${residente.toFixed(0)} MiB, de ${
-            leva!.residente.toFixed(0)
-          }`,
-        );
-      }
+      conferir("viva", quando, viva, normal!.viva);
+      conferir("residente", quando, residente, leva!.residente);
     }
   }
   quebras.push(...(await normal.janela(true)).quebras);
@@ -1145,8 +1139,13 @@ export async function correr(plano: Plano): Promise<Relatorio> {
     const linhas = erros.split("\n").filter((linha) => linha && !AVISOS_CONHECIDOS.test(linha));
     quebras.push(...linhas.slice(0, 10).map((linha) => `stderr do servidor ${n + 1}: ${linha}`));
   }
-  const medida = memoria.map((medidas, n) => ({ medidas, pico: pico[n]! }));
-  return { ...contas, memoria: medida, fases, quebras, excessos };
+  return {
+    ...contas,
+    memoria: memoria.map((medidas, n) => ({ medidas, pico: pico[n]! })),
+    fases,
+    quebras,
+    excessos,
+  };
 }
 
 /** Uma corrida em poucas linhas: o plano, o que houve e o veredito. */
