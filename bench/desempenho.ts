@@ -21,8 +21,8 @@
  * @module
  */
 
-import { inteiroEntre, lerArgumentos, lerOpcao } from "../cliente.ts";
-import { RAIZ } from "../tests/apoio.ts";
+import { inteiroEntre, lerOpcao } from "../cliente.ts";
+import { lerOpcoes, RAIZ } from "../tests/apoio.ts";
 import { type Grupo, medir, type Operador, type Sistema } from "./carga.ts";
 import { desenhar, escreverCsv, type LinhaDoCsv } from "./grafico.ts";
 import { este, PISO } from "./nossos.ts";
@@ -189,6 +189,9 @@ function razoes(linhas: readonly LinhaDoCsv[]): string[] {
   return textos;
 }
 
+/** Onde os dados ficam. */
+const MODOS: readonly string[] = ["memória", "disco"];
+
 /** Mede um sistema, começado de novo, numa pasta nova. */
 async function medirSistema(
   sistema: Sistema,
@@ -208,13 +211,23 @@ async function medirSistema(
 }
 
 if (import.meta.main) {
-  const textos = ["segundos", "repeticoes", "sistemas", "modos", "c"];
-  const lidos = lerArgumentos(Deno.args, { textos, sinais: ["gravar"] });
-  const ms = (lerOpcao(lidos, "segundos", inteiroEntre(1, 600)) ?? 3) * 1000;
-  const repeticoes = lerOpcao(lidos, "repeticoes", inteiroEntre(1, 100)) ?? 3;
-  const cs = (lidos.opcoes.c ?? "1,16,64,512").split(",").map(inteiroEntre(1, 100_000));
-  const nomes = lidos.opcoes.sistemas?.split(",");
-  const modos = lidos.opcoes.modos?.split(",") ?? ["memória", "disco"];
+  const lista = <T>(ler: (item: string) => T) => (texto: string) => texto.split(",").map(ler);
+  const um = (conhecidos: readonly string[]) => (nome: string) => {
+    if (conhecidos.includes(nome)) return nome;
+    throw new RangeError(`"${nome}" não é nenhum de: ${conhecidos.join(", ")}`);
+  };
+  const { ms, repeticoes, cs, nomes, modos, gravar } = lerOpcoes(
+    "bench [--segundos=N] [--repeticoes=N] [--sistemas=A,B] [--modos=M,M] [--c=N,N] [--gravar]",
+    { textos: ["segundos", "repeticoes", "sistemas", "modos", "c"], sinais: ["gravar"] },
+    (lidos) => ({
+      ms: (lerOpcao(lidos, "segundos", inteiroEntre(1, 600)) ?? 3) * 1000,
+      repeticoes: lerOpcao(lidos, "repeticoes", inteiroEntre(1, 100)) ?? 3,
+      cs: lerOpcao(lidos, "c", lista(inteiroEntre(1, 100_000))) ?? [1, 16, 64, 512],
+      nomes: lerOpcao(lidos, "sistemas", lista(um(SISTEMAS.map(({ nome }) => nome)))),
+      modos: lerOpcao(lidos, "modos", lista(um(MODOS))) ?? MODOS,
+      gravar: lidos.opcoes.gravar !== undefined,
+    }),
+  );
   const medidas: LinhaDoCsv[] = [];
   const presentes: Sistema[] = [];
   for (const sistema of SISTEMAS) {
@@ -243,7 +256,7 @@ if (import.meta.main) {
   escrever(`\n${Math.round(await sincronizacoes(pasta))} sincronizações por segundo do disco`);
   await Deno.remove(pasta, { recursive: true });
   escrever(`deno ${Deno.version.deno}, ${navigator.hardwareConcurrency} processadores`);
-  if (lidos.opcoes.gravar) {
+  if (gravar) {
     await Deno.writeTextFile(new URL("docs/desempenho.csv", RAIZ), escreverCsv(linhas));
     await Deno.writeTextFile(new URL("docs/desempenho.svg", RAIZ), await desenhar(linhas));
   }

@@ -15,9 +15,17 @@
  * @module
  */
 
-import { discar, type Elo, inteiroEntre, lerArgumentos, lerOpcao } from "../cliente.ts";
+import { discar, type Elo, inteiroEntre, lerOpcao } from "../cliente.ts";
 import { lerEndereco } from "../mensagem.ts";
-import { argumentosDoServidor, ate, atendendo, portasLivres, Programa } from "../tests/apoio.ts";
+import {
+  argumentosDoServidor,
+  ate,
+  atendendo,
+  lerOpcoes,
+  naoDeixarProgramas,
+  portasLivres,
+  Programa,
+} from "../tests/apoio.ts";
 
 /** Keys na tabela, o value de cada uma, PUTs em curso ao encher e duração do repouso. */
 const PADRAO_KEYS = 1_000_000;
@@ -82,8 +90,12 @@ async function encher(elo: Elo, keys: number): Promise<void> {
 }
 
 if (import.meta.main) {
-  const lidos = lerArgumentos(Deno.args, { textos: ["keys"], sinais: [] });
-  const keys = lerOpcao(lidos, "keys", inteiroEntre(1000, 10_000_000)) ?? PADRAO_KEYS;
+  const keys = lerOpcoes(
+    "bench:volta [--keys=N]",
+    { textos: ["keys"], sinais: [] },
+    (lidos) => lerOpcao(lidos, "keys", inteiroEntre(1000, 10_000_000)) ?? PADRAO_KEYS,
+  );
+  naoDeixarProgramas();
   const portas = portasLivres(3);
   const enderecos = portas.map((porta) => `127.0.0.1:${porta}`);
   const args = (n: number) =>

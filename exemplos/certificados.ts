@@ -82,15 +82,24 @@ export async function fazerCertificados(ips: readonly string[]): Promise<Certifi
 }
 
 if (import.meta.main) {
-  const lidos = lerArgumentos(Deno.args, { textos: ["pasta", "ips"], sinais: [] });
   const escrever = (texto: string, onde: { writeSync(bytes: Uint8Array): number } = Deno.stdout) =>
     onde.writeSync(new TextEncoder().encode(texto + "\n"));
-  if (lidos.opcoes.ajuda || lidos.opcoes.versao) {
+  const lerOpcoes = () => {
+    try {
+      const lidos = lerArgumentos(Deno.args, { textos: ["pasta", "ips"], sinais: [] });
+      const ips = lerOpcao(lidos, "ips", (lista) => lista.split(",").map(lerIp));
+      const { pasta = "certificados", ajuda, versao } = lidos.opcoes;
+      return { pasta, ips: ips ?? ["127.0.0.1"], ajuda: ajuda || versao };
+    } catch (erro) {
+      escrever(`ERRO: ${(erro as Error).message}`, Deno.stderr);
+      Deno.exit(2);
+    }
+  };
+  const { pasta, ips, ajuda } = lerOpcoes();
+  if (ajuda) {
     escrever("Uso: certificados [--pasta=PASTA (certificados)] [--ips=IP,IP (127.0.0.1)]");
     Deno.exit(0);
   }
-  const pasta = lidos.opcoes.pasta ?? "certificados";
-  const ips = lerOpcao(lidos, "ips", (lista) => lista.split(",").map(lerIp)) ?? ["127.0.0.1"];
   await Deno.mkdir(pasta, { recursive: true });
   // Uma autoridade nova deixaria sem valor o que a antiga assinou: nada se escreve por cima.
   if ([...Deno.readDirSync(pasta)].some(({ name }) => /^(ca|cert|chave)\.pem$/.test(name))) {

@@ -11,6 +11,7 @@
  * @module
  */
 
+import { textoDoErro } from "../cliente.ts";
 import { type Cena, desenhar, lerRastro } from "./diagrama.ts";
 
 /** Espera máxima por uma linha esperada, em milissegundos; depois, a demonstração falhou. */
@@ -306,6 +307,14 @@ if (import.meta.main) {
   if (args.length > (diagrama === undefined ? 0 : 1)) {
     escrever(`Opção desconhecida: ${args.at(-1)}; há só --diagrama=ARQUIVO.svg`);
     Deno.exit(2);
+  }
+  if (diagrama !== undefined) {
+    try {
+      await Deno.writeTextFile(diagrama, "");
+    } catch (erro) {
+      escrever(`Não é possível gravar em ${diagrama}: ${textoDoErro(erro)}`);
+      Deno.exit(2);
+    }
   }
   const pasta = diagrama === undefined ? undefined : await Deno.makeTempDir();
   const consoles: Console[] = [];

@@ -6,6 +6,7 @@
  */
 
 import { assert } from "@std/assert";
+import { type Argumentos, lerArgumentos } from "../cliente.ts";
 import { type OpcoesDoServidor, Servidor } from "../servidor.ts";
 
 /** Prazo de tudo o que um teste espera, em milissegundos: folgado, só para não pender. */
@@ -184,10 +185,47 @@ export const MAPA = !/^(jsr:|https:)/.test(import.meta.resolve("@std/assert"))
 export const V8 = "--v8-flags=--heap-growing-percent=40";
 
 /** O ambiente da tarefa `server` (docs/decisoes.md). */
-export const AMBIENTE = { MALLOC_MMAP_THRESHOLD_: "131072" };
+export const AMBIENTE = {
+  MALLOC_MMAP_THRESHOLD_: "33554432",
+  MALLOC_TRIM_THRESHOLD_: "8388608",
+};
+
+/**
+ * As opções de um programa da bancada, que `ler` lê; uma errada é uma linha em stderr e
+ * saída 2, e `--ajuda`, o uso.
+ */
+export function lerOpcoes<T>(
+  uso: string,
+  nomes: Parameters<typeof lerArgumentos>[1],
+  ler: (lidos: Argumentos) => T,
+): T {
+  const acabar = (texto: string, onde: typeof Deno.stdout, codigo: number) => {
+    onde.writeSync(new TextEncoder().encode(texto + "\n"));
+    Deno.exit(codigo);
+  };
+  try {
+    const lidos = lerArgumentos(Deno.args, nomes);
+    if (lidos.opcoes.ajuda || lidos.opcoes.versao) acabar(`Uso: ${uso}`, Deno.stdout, 0);
+    return ler(lidos);
+  } catch (erro) {
+    return acabar(`ERRO: ${(erro as Error).message}`, Deno.stderr, 2) as never;
+  }
+}
+
+/** Um pedido de fim (SIGTERM, Ctrl-C) mata também os programas que este iniciou. */
+export function naoDeixarProgramas(): void {
+  for (const sinal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(sinal, () => {
+      for (const programa of Programa.vivos) programa.sinal("SIGKILL");
+      Deno.exit(130);
+    });
+  }
+}
 
 /** Um processo com a entrada, a saída e os erros por pipes. */
 export class Programa {
+  /** Os que ainda não acabaram. */
+  static readonly vivos = new Set<Programa>();
   readonly #filho: Deno.ChildProcess;
   readonly #entrada: WritableStreamDefaultWriter<Uint8Array>;
   readonly #tarefas: Promise<unknown>[];
@@ -220,7 +258,11 @@ export class Programa {
       stdout: "piped",
       stderr: "piped",
     }).spawn();
-    this.#filho.status.then(() => this.acabou = true);
+    Programa.vivos.add(this);
+    this.#filho.status.then(() => {
+      this.acabou = true;
+      Programa.vivos.delete(this);
+    });
     this.#entrada = this.#filho.stdin.getWriter();
     this.#tarefas = [
       this.#juntar(this.#filho.stdout, (texto) => this.saida += texto),

@@ -14,9 +14,17 @@
  */
 
 import fc from "npm:fast-check@4.10.2";
-import { Fio, iniciarTresProgramas, type Json, portasLivres, type Programa } from "./apoio.ts";
+import {
+  Fio,
+  iniciarTresProgramas,
+  type Json,
+  lerOpcoes,
+  naoDeixarProgramas,
+  portasLivres,
+  type Programa,
+} from "./apoio.ts";
 import { sorteio } from "./falhas.ts";
-import { Cliente, inteiroEntre, lerArgumentos, lerOpcao } from "../cliente.ts";
+import { Cliente, inteiroEntre, lerOpcao } from "../cliente.ts";
 import { lerEndereco } from "../mensagem.ts";
 
 /** Os limites do contrato, que se põem à prova dos dois lados. */
@@ -45,9 +53,6 @@ const SESSAO_MS = 30_000;
 const MEMORIA_MAX = 1.2;
 const P99_MAX = 5;
 const REPOUSO_MS = 20_000;
-
-/** A parte das entradas que só aquece, antes de se medir a memória. */
-const PRIMEIRA_LEVA = 0.2;
 
 /** Quantos atacam em cada fase. */
 const LENTAS = 500;
@@ -93,9 +98,9 @@ export interface Relatorio {
 }
 
 /**
- * Memória de um servidor em repouso, em MiB. A viva é a de que o programa precisa, depois
- * de o inspetor mandar o V8 recolher o lixo; a residente é a que o processo ocupa, com o
- * que o V8 e o malloc guardam para a próxima vez.
+ * Memória de um servidor em repouso, em MiB, depois de o inspetor mandar o V8 recolher o
+ * lixo da thread principal (sozinho, ele só o recolhe quando chega mais). A viva é a de que
+ * o programa precisa; a residente é a que o processo ocupa, com o que o malloc guarda.
  */
 interface Memoria {
   readonly quando: string;
@@ -658,15 +663,15 @@ async function sessao(
   return esperadas.meia ? undefined : conferir(esperadas, vindas);
 }
 
-/** Todas as entradas, em sessões, contra os três. Devolve as quebras e as keys escritas. */
+/** Todas as entradas, em sessões, contra os três. Devolve as quebras; junta as keys escritas. */
 async function fuzz(
   plano: Plano,
   enderecos: readonly string[],
   contas: { [nome in "entradas" | "respostas" | "sessoes"]: Map<string, number> },
-): Promise<{ quebras: string[]; escritas: Set<string> }> {
+  escritas: Set<string>,
+): Promise<string[]> {
   const acaso = sorteio(plano.semente);
   const quebras: string[] = [];
-  const escritas = new Set<string>();
   let [feitas, sorteadas] = [0, 0];
   const lote: Entrada[] = [];
   /** As da próxima sessão: acaba na primeira que faz o servidor fechar a conexão. */
@@ -735,7 +740,7 @@ async function fuzz(
     );
   };
   await Promise.all(Array.from({ length: SESSOES }, laco));
-  return { quebras, escritas };
+  return quebras;
 }
 
 /** Pasta onde guardar as sessões que deram errado (`--guardar`). */
@@ -1087,22 +1092,17 @@ export async function correr(plano: Plano): Promise<Relatorio> {
     if (plano.segundos === 0) return;
     normal.parar(true);
     await pausar(REPOUSO_MS);
+    const vivas = await Promise.all(inspetores.map(memoriaViva));
     for (const [n, residente] of (await memorias(programas)).entries()) {
-      memoria[n]!.push({ quando, viva: await memoriaViva(inspetores[n]!), residente });
+      memoria[n]!.push({ quando, viva: vivas[n]!, residente });
     }
     normal.parar(false);
   };
   await medirEmRepouso("só com a carga normal");
-  let escritas = new Set<string>();
-  const atacar = async (entradas: number, semente: number) => {
-    const feito = await fuzz({ ...plano, entradas, semente }, enderecos, contas);
-    quebras.push(...feito.quebras);
-    escritas = escritas.union(feito.escritas);
-  };
-  const primeiras = Math.ceil(plano.entradas * PRIMEIRA_LEVA);
-  await fase("primeira leva de entradas", () => atacar(primeiras, plano.semente + 1));
-  await medirEmRepouso("depois da primeira leva");
-  await fase("entradas", () => atacar(plano.entradas - primeiras, plano.semente));
+  const escritas = new Set<string>();
+  await fase("entradas", async () => {
+    quebras.push(...await fuzz(plano, enderecos, contas, escritas));
+  });
   await medirEmRepouso("depois das entradas");
   if (plano.segundos > 0) {
     for (const [nome, agressor, promessa] of FASES) {
@@ -1120,16 +1120,14 @@ export async function correr(plano: Plano): Promise<Relatorio> {
     }
   }
   await medirEmRepouso("no fim");
-  // A viva volta ao que era; da residente, só o que não é a primeira vez se promete.
-  for (const [n, [normal, leva, ...outras]] of memoria.entries()) {
-    const conferir = (qual: string, quando: string, mib: number, antes: number) => {
-      if (mib <= antes * MEMORIA_MAX) return;
-      const conta = `${mib.toFixed(1)} MiB, de ${antes.toFixed(1)}`;
-      excessos.push(`memória ${qual} do servidor ${n + 1}, ${quando}: ${conta}`);
-    };
-    for (const { quando, viva, residente } of outras) {
-      conferir("viva", quando, viva, normal!.viva);
-      conferir("residente", quando, residente, leva!.residente);
+  for (const [n, [normal, ...outras]] of memoria.entries()) {
+    for (const medida of outras) {
+      for (const qual of ["viva", "residente"] as const) {
+        const [agora, antes] = [medida[qual], normal![qual]];
+        if (agora <= antes * MEMORIA_MAX) continue;
+        const conta = `${agora.toFixed(1)} MiB, de ${antes.toFixed(1)}`;
+        excessos.push(`memória ${qual} do servidor ${n + 1}, ${medida.quando}: ${conta}`);
+      }
     }
   }
   quebras.push(...(await normal.janela(true)).quebras);
@@ -1187,18 +1185,21 @@ export function resumir(plano: Plano, relatorio: Relatorio): string {
 // `import.meta.main` também é verdadeiro no Worker, de que este é o módulo principal.
 if ("DedicatedWorkerGlobalScope" in globalThis) serNormal();
 else if (import.meta.main) {
-  const lidos = lerArgumentos(Deno.args, {
-    textos: ["entradas", "semente", "segundos", "guardar"],
-    sinais: ["silencioso"],
-  });
-  const plano = {
-    entradas: lerOpcao(lidos, "entradas", inteiroEntre(0, 100_000_000)) ?? 100_000,
-    segundos: lerOpcao(lidos, "segundos", inteiroEntre(0, 1_000_000)) ?? 10,
-    semente: lerOpcao(lidos, "semente", inteiroEntre(0, 2 ** 31 - 1)) ??
-      Math.floor(Math.random() * 2 ** 31),
-    silencioso: lidos.opcoes.silencioso !== undefined,
-  };
-  GUARDAR = lidos.opcoes.guardar;
+  const plano = lerOpcoes(
+    "ataque [--entradas=N] [--semente=N] [--segundos=N] [--silencioso] [--guardar=PASTA]",
+    { textos: ["entradas", "semente", "segundos", "guardar"], sinais: ["silencioso"] },
+    (lidos) => {
+      GUARDAR = lidos.opcoes.guardar;
+      return {
+        entradas: lerOpcao(lidos, "entradas", inteiroEntre(0, 100_000_000)) ?? 100_000,
+        segundos: lerOpcao(lidos, "segundos", inteiroEntre(0, 1_000_000)) ?? 10,
+        semente: lerOpcao(lidos, "semente", inteiroEntre(0, 2 ** 31 - 1)) ??
+          Math.floor(Math.random() * 2 ** 31),
+        silencioso: lidos.opcoes.silencioso !== undefined,
+      };
+    },
+  );
+  naoDeixarProgramas();
   const mostrar = (texto: string) => Deno.stdout.writeSync(codificador.encode(texto + "\n"));
   mostrar(`semente ${plano.semente}`);
   const relatorio = await correr(plano);

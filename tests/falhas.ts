@@ -13,8 +13,17 @@
 
 import { uniformInt } from "npm:pure-rand@8.4.2/distribution/uniformInt";
 import { xoroshiro128plus } from "npm:pure-rand@8.4.2/generator/xoroshiro128plus";
-import { argumentosDoServidor, ate, atendendo, Fio, portasLivres, Programa } from "./apoio.ts";
-import { discar, inteiroEntre, lerArgumentos, lerOpcao } from "../cliente.ts";
+import {
+  argumentosDoServidor,
+  ate,
+  atendendo,
+  Fio,
+  lerOpcoes,
+  naoDeixarProgramas,
+  portasLivres,
+  Programa,
+} from "./apoio.ts";
+import { discar, inteiroEntre, lerOpcao } from "../cliente.ts";
 import { type Corpo, lerEndereco } from "../mensagem.ts";
 import { gravarHistoria, type Historia, type Operacao, verificar } from "./verificador.ts";
 
@@ -470,22 +479,22 @@ export function resumir({ semente, segundos, emDisco }: Plano, relatorio: Relato
 }
 
 if (import.meta.main) {
-  const lidos = lerArgumentos(Deno.args, {
-    textos: ["segundos", "semente", "gravar"],
-    sinais: ["disco"],
-  });
-  const plano = {
-    segundos: lerOpcao(lidos, "segundos", inteiroEntre(1, 1_000_000)) ?? 60,
-    semente: lerOpcao(lidos, "semente", inteiroEntre(0, 2 ** 32 - 1)) ??
-      Math.floor(Math.random() * 2 ** 32),
-    emDisco: lidos.opcoes.disco !== undefined,
-  };
+  const { gravar, ...plano } = lerOpcoes(
+    "falhas [--segundos=N] [--semente=N] [--disco] [--gravar=ARQUIVO]",
+    { textos: ["segundos", "semente", "gravar"], sinais: ["disco"] },
+    (lidos) => ({
+      segundos: lerOpcao(lidos, "segundos", inteiroEntre(1, 1_000_000)) ?? 60,
+      semente: lerOpcao(lidos, "semente", inteiroEntre(0, 2 ** 32 - 1)) ??
+        Math.floor(Math.random() * 2 ** 32),
+      emDisco: lidos.opcoes.disco !== undefined,
+      gravar: lidos.opcoes.gravar,
+    }),
+  );
+  naoDeixarProgramas();
   const escrever = (texto: string) => Deno.stdout.writeSync(new TextEncoder().encode(texto + "\n"));
   escrever(`semente ${plano.semente}`);
   const relatorio = await correr(plano);
   escrever(resumir(plano, relatorio));
-  if (lidos.opcoes.gravar) {
-    Deno.writeTextFileSync(lidos.opcoes.gravar, gravarHistoria(relatorio.historia));
-  }
+  if (gravar) Deno.writeTextFileSync(gravar, gravarHistoria(relatorio.historia));
   Deno.exit(relatorio.quebras.length === 0 ? 0 : 1);
 }
