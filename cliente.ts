@@ -577,12 +577,12 @@ function abrirElo(
   });
   saida.emLotes = true;
 
-  function perder(motivo: string) {
+  function perder(motivo: string, definitivo = false) {
     if (motivoDaPerda !== undefined) return;
     motivoDaPerda = motivo;
     conexao.close();
     clearInterval(vigia);
-    espera.desistir(motivo);
+    espera.desistir(motivo, definitivo);
     aoPerder?.(motivo);
   }
 
@@ -600,7 +600,11 @@ function abrirElo(
   }
   ler().then(
     () => perder(`Conexão encerrada por ${nome}`),
-    (erro) => perder(`Conexão perdida com ${nome}: ${textoDoErro(erro)}`),
+    (erro) => {
+      // Quem responde em TLS não entendeu nenhum pedido: só isso falha antes de se ler algo.
+      const definitivo = entrada.lidos === 0 && erro instanceof TypeError;
+      perder(`Conexão perdida com ${nome}: ${textoDoErro(erro)}`, definitivo);
+    },
   );
 
   return {
@@ -617,7 +621,7 @@ function abrirElo(
       return resposta;
     },
     enviar: saida.enviar,
-    fechar: perder,
+    fechar: (motivo) => perder(motivo),
     vigiar() {
       if (motivoDaPerda !== undefined) return;
       let [lidos, mudos] = [0, 0];
@@ -637,8 +641,8 @@ interface Espera {
   abrir(prazo: number): { id: number; resposta: Promise<Corpo> };
   /** Chegou a resposta a um id; a que vem depois do prazo não tem quem a espere. */
   responder(id: number, resposta: Corpo): void;
-  /** Todos falham, por este motivo. */
-  desistir(motivo: string): void;
+  /** Todos falham, por este motivo; `definitivo`, se certamente nenhum teve efeito. */
+  desistir(motivo: string, definitivo: boolean): void;
 }
 
 function abrirEspera(nome: string): Espera {
@@ -669,9 +673,9 @@ function abrirEspera(nome: string): Espera {
       pendentes.get(id)?.resolver(resposta);
       pendentes.delete(id);
     },
-    desistir(motivo) {
+    desistir(motivo, definitivo) {
       clearTimeout(relogio);
-      for (const { rejeitar } of pendentes.values()) rejeitar(falha(motivo, { definitivo: false }));
+      for (const { rejeitar } of pendentes.values()) rejeitar(falha(motivo, { definitivo }));
       pendentes.clear();
     },
   };
@@ -838,8 +842,7 @@ function lerArquivo(caminho: string): string {
   try {
     return Deno.readTextFileSync(caminho);
   } catch (cause) {
-    const motivo = cause instanceof Deno.errors.NotFound ? "não existe" : textoDoErro(cause);
-    throw new Error(`não é possível ler ${citar(caminho)}: ${motivo}`, { cause });
+    throw new Error(`não é possível ler ${citar(caminho)}: ${textoDoErro(cause)}`, { cause });
   }
 }
 
@@ -897,6 +900,9 @@ export function textoDoErro(erro: unknown): string {
   if (erro instanceof Deno.errors.ConnectionReset) return "conexão derrubada";
   if (erro instanceof Deno.errors.BrokenPipe) return "conexão derrubada";
   if (erro instanceof Deno.errors.AddrInUse) return "endereço já em uso";
+  if (erro instanceof Deno.errors.NotFound) return "não existe";
+  if (erro instanceof Deno.errors.PermissionDenied) return "sem permissão";
+  if (erro instanceof Deno.errors.NotCapable) return "sem permissão do Deno (--allow-…)";
   if (/UnknownIssuer|BadSignature/.test(erro.message)) {
     return "o certificado não é da autoridade de --tls-ca";
   }

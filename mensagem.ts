@@ -43,8 +43,11 @@ export const KEY_BYTES_MAX = 1024;
 /** Caracteres de um lote de mensagens numa linha só; acima, o lote vira vários. */
 export const LOTE_MAX = 128 * 1024;
 
-/** Caracteres de uma escrita só; o que passa espera a próxima. */
-const ESCRITA_MAX = 1024 * 1024;
+/**
+ * Caracteres codificados e escritos por vez: as linhas que cabem vão juntas, e uma maior vai
+ * em fatias, para que a quem não lê não se guarde outro tanto em bytes.
+ */
+const ESCRITA_MAX = 128 * 1024;
 
 /** Bytes do buffer de leitura de uma conexão quieta: é o que custa cada uma. */
 const LEITURA_BYTES_MIN = 4 * 1024;
@@ -587,19 +590,28 @@ export function abrirSaida(
     while (esperas.length > 0 && esperas[0]!.falta <= 0) esperas.shift()!.avisar();
   }
 
+  async function escrever(bytes: Uint8Array) {
+    for (let n = 0; n < bytes.length;) {
+      const escritos = await canal.write(bytes.subarray(n));
+      n += escritos;
+      saida.escritos += escritos;
+    }
+  }
+
   async function escoar() {
     escoando = true;
     try {
       while (linhas.length > 0) {
         await agendar();
         const { parte, tamanho } = tirarParte(linhas);
-        const texto = (saida.emLotes ? juntarEmLotes(parte) : parte).join("\n") + "\n";
-        const bytes = codificador.encode(texto);
-        for (let n = 0; n < bytes.length;) {
-          const escritos = await canal.write(bytes.subarray(n));
-          n += escritos;
-          saida.escritos += escritos;
-        }
+        const texto = (saida.emLotes ? juntarEmLotes(parte) : parte).join("\n");
+        let [inicio, fim] = [0, 0];
+        do {
+          fim = fimDaFatia(texto, inicio);
+          const fatia = texto.slice(inicio, fim);
+          await escrever(codificador.encode(fim < texto.length ? fatia : fatia + "\n"));
+          inicio = fim;
+        } while (fim < texto.length);
         saida.fila -= tamanho;
         aoEscrever?.(tamanho);
         descontar(tamanho);
@@ -634,6 +646,13 @@ export function abrirSaida(
     },
   };
   return saida;
+}
+
+/** Onde acaba a fatia que começa num lugar do texto, sem partir um par de surrogates. */
+function fimDaFatia(texto: string, inicio: number): number {
+  const fim = inicio + ESCRITA_MAX;
+  const ultimo = texto.charCodeAt(fim - 1);
+  return ultimo >= 0xd800 && ultimo < 0xdc00 ? fim - 1 : fim;
 }
 
 /** Tira da fila o que cabe numa escrita, ou uma linha só; o tamanho inclui os fins de linha. */

@@ -101,8 +101,11 @@ const PUTS_POR_CONEXAO_MAX = 1024;
 /** PUTs em curso na conexão de um seguidor, que traz os de muitos clientes. */
 const PUTS_POR_SEGUIDOR_MAX = 65_536;
 
-/** Caracteres de PUTs em curso, e de respostas por escrever, numa conexão; além, ela não é lida. */
-const CARACTERES_POR_CONEXAO_MAX = 1024 * 1024;
+/** Caracteres de PUTs em curso numa conexão; além, ela não é lida. */
+const PUTS_CARACTERES_POR_CONEXAO_MAX = 1024 * 1024;
+
+/** Caracteres de respostas por escrever numa conexão; além, ela não é lida. */
+const RESPOSTAS_CARACTERES_MAX = 256 * 1024;
 
 /**
  * Caracteres de respostas por escrever, lotes em tratamento e linhas por acabar, em
@@ -254,8 +257,8 @@ interface Conexao {
   papel: "estranho" | "cliente" | "seguidor" | "lider";
   /** Os desafios com que um estranho prova o segredo. */
   desafios: Desafios | undefined;
-  /** Se não se lê mais nada dela: foi recusada. */
-  recusada: boolean;
+  /** Se não se lê mais nada dela: já se lhe disse por quê, e falta fechá-la. */
+  dispensada: boolean;
   /** Pedidos desta conexão ainda sem resposta, e quantos caracteres somam. */
   pendentes: number;
   caracteres: number;
@@ -308,6 +311,19 @@ interface Escrita {
   naTabela: boolean;
 }
 
+/** O que vai junto para o Replicador; ver `#marcarRodada`. */
+interface Rodada {
+  /** O que entrou na tabela desde a anterior. */
+  registros: Registro[];
+  /** Até que timestamp ela vai; zero, não há rodada. */
+  ate: number;
+  /** Até que timestamp foram as anteriores, e até onde estão confirmadas. */
+  entregue: number;
+  confirmado: number;
+  /** O fim da espera pela confirmação da anterior. */
+  espera: ReturnType<typeof setTimeout> | undefined;
+}
+
 /** Um seguidor que se apresentou ao líder. */
 interface Membro {
   readonly sessao: number;
@@ -335,12 +351,6 @@ interface Ordens {
       quem: string;
     },
   ): number;
-  /** Ler do disco a próxima página, em ordem de timestamp; vazia, acabou. */
-  ler(pedido: Record<never, never>): Registro[];
-  /** Guardar a reserva em disco, depois de tudo o que já foi mandado. */
-  guardar(pedido: { reserva: number }): void;
-  /** Fechar o disco. */
-  fechar(pedido: Record<never, never>): void;
   /** Discar e mostrar o token: só então aquele endereço é um seguidor. */
   juntar(
     pedido: { endereco: Endereco; token: string },
@@ -353,6 +363,12 @@ interface Ordens {
   acertar(pedido: { sessao: number; emDia: boolean; timestamp: number; reserva: number }): void;
   /** Desistir do seguidor. */
   soltar(pedido: { sessao: number; motivo: string }): void;
+  /** Ler do disco a próxima página, em ordem de timestamp; vazia, acabou. */
+  ler(pedido: Record<never, never>): Registro[];
+  /** Guardar a reserva em disco, depois de tudo o que já foi mandado. */
+  guardar(pedido: { reserva: number }): void;
+  /** Fechar o disco. */
+  fechar(pedido: Record<never, never>): void;
 }
 
 type Ordem = keyof Ordens;
@@ -460,14 +476,14 @@ export class Servidor {
   /** Ordens ao Replicador à espera do resultado. */
   readonly #ordens = new Map<number, PromiseWithResolvers<ResultadoDa<Ordem>>>();
   #ultimaOrdem = 0;
-  /** Registros que entraram na tabela e ainda não seguiram, e até que timestamp: vão juntos. */
-  #aReplicar: Registro[] = [];
-  #ateReplicar = 0;
-  /** Até que timestamp já lhe foram entregues, e até onde ele confirmou. */
-  #entregue = 0;
-  #confirmado = 0;
-  /** A rodada que espera pela confirmação da anterior. */
-  #rodada: ReturnType<typeof setTimeout> | undefined;
+  /** A rodada de replicação que se junta, e até onde vão as anteriores. */
+  readonly #rodada: Rodada = {
+    registros: [],
+    ate: 0,
+    entregue: 0,
+    confirmado: 0,
+    espera: undefined,
+  };
   /** Por que o disco não grava; vazio, se grava. Enquanto não grava, não há PUTs. */
   #discoFalho = "";
 
@@ -688,7 +704,7 @@ export class Servidor {
       }),
       papel: segredo !== undefined || tls ? "estranho" : "cliente",
       desafios: undefined,
-      recusada: false,
+      dispensada: false,
       pendentes: 0,
       caracteres: 0,
       lote: 0,
@@ -708,7 +724,7 @@ export class Servidor {
     try {
       if ("handshake" in conn) await conn.handshake();
       if (this.#opcoes.segredo === undefined) conexao.papel = "cliente";
-      for (let linhas; !conexao.recusada && (linhas = await entrada.ler());) {
+      for (let linhas; !conexao.dispensada && (linhas = await entrada.ler());) {
         for (const linha of linhas) {
           const espera = this.#receber(conexao, linha);
           if (espera) await espera;
@@ -717,7 +733,7 @@ export class Servidor {
       if (entrada.falha) this.#recusar(conexao, undefined, entrada.falha.message);
       while (conexao.pendentes > 0 && !conexao.fechada) await this.#alivio(conexao);
       await saida.esvaziar();
-      if (entrada.falha || conexao.recusada) await this.#despedir(conexao);
+      if (entrada.falha || conexao.dispensada) await this.#despedir(conexao);
     } catch (erro) {
       // Conexão perdida: não há a quem responder, e os PUTs em curso seguem. Um erro do
       // próprio programa, não: é um estado impossível, e para o servidor.
@@ -731,7 +747,7 @@ export class Servidor {
 
   /** Trata uma linha; devolve uma promessa só quando é preciso esperar antes de ler a próxima. */
   #receber(conexao: Conexao, linha: string): Promise<void> | undefined {
-    if (conexao.fechada || conexao.recusada) return;
+    if (conexao.fechada || conexao.dispensada) return;
     if (conexao.papel === "estranho") return this.#receberEstranho(conexao, linha);
     let lida: ReturnType<typeof Mensagem.abrir>;
     try {
@@ -769,7 +785,7 @@ export class Servidor {
     } catch {
       // Não é JSON, ou não é uma Mensagem: não é a prova.
     }
-    conexao.recusada = true;
+    conexao.dispensada = true;
     this.#recusar(conexao, id, "Conexão recusada: este servidor exige a prova do segredo");
   }
 
@@ -798,7 +814,7 @@ export class Servidor {
     // esperarem por outros, e os pulsos não chegarem.
     if (doGrupo(papel)) return pendentes >= PUTS_POR_SEGUIDOR_MAX;
     return pendentes >= PUTS_POR_CONEXAO_MAX ||
-      caracteres + saida.fila >= CARACTERES_POR_CONEXAO_MAX;
+      caracteres >= PUTS_CARACTERES_POR_CONEXAO_MAX || saida.fila >= RESPOSTAS_CARACTERES_MAX;
   }
 
   async #haverLugar(conexao: Conexao): Promise<void> {
@@ -915,9 +931,9 @@ export class Servidor {
 
   /** Fecha uma conexão, dizendo por quê; a quem não lê isso nem até o pulso seguinte, sem dizer. */
   #expulsar(conexao: Conexao, motivo: string): void {
-    if (conexao.recusada) return this.#fechar(conexao);
+    if (conexao.dispensada) return this.#fechar(conexao);
     this.#recusar(conexao, undefined, `Conexão fechada: ${motivo}`);
-    conexao.recusada = true;
+    conexao.dispensada = true;
     conexao.saida.esvaziar().then(() => this.#fechar(conexao));
   }
 
@@ -1043,10 +1059,10 @@ export class Servidor {
       this.#tabela.delete(key);
       this.#tabela.set(key, { value, timestamp });
       this.#timestamp = Math.max(this.#timestamp, timestamp);
-      if (this.#replicador) this.#aReplicar.push(registro);
+      if (this.#replicador) this.#rodada.registros.push(registro);
     }
-    if (this.#ateReplicar === 0) this.#marcarRodada();
-    this.#ateReplicar = Math.max(this.#ateReplicar, timestamp);
+    if (this.#rodada.ate === 0) this.#marcarRodada();
+    this.#rodada.ate = Math.max(this.#rodada.ate, timestamp);
   }
 
   /**
@@ -1056,20 +1072,22 @@ export class Servidor {
    * threads) quase não depende de quantos leva.
    */
   #marcarRodada(): void {
-    if (this.#entregue <= this.#confirmado) queueMicrotask(() => this.#replicar());
-    else this.#rodada = setTimeout(() => this.#replicar(), RODADA_MS);
+    const rodada = this.#rodada;
+    if (rodada.entregue <= rodada.confirmado) queueMicrotask(() => this.#replicar());
+    else rodada.espera = setTimeout(() => this.#replicar(), RODADA_MS);
   }
 
   /** Entrega ao Replicador, de uma vez, o que entrou na tabela desde a última. */
   #replicar(): void {
-    clearTimeout(this.#rodada);
-    this.#rodada = undefined;
-    if (this.#ateReplicar === 0) return;
-    const [registros, ate] = [this.#aReplicar, this.#ateReplicar];
-    this.#aReplicar = [];
-    this.#ateReplicar = 0;
+    const rodada = this.#rodada;
+    const { registros, ate } = rodada;
+    clearTimeout(rodada.espera);
+    rodada.espera = undefined;
+    if (ate === 0) return;
+    rodada.registros = [];
+    rodada.ate = 0;
     if (this.#replicador) {
-      this.#entregue = ate;
+      rodada.entregue = ate;
       const { dados, replicas } = this.#opcoes;
       // Prontas aqui, as linhas passam à outra thread como texto, que é barato de copiar.
       const linhas = this.lidero && replicas > 0
@@ -1108,8 +1126,9 @@ export class Servidor {
    * disco, se o tem: é a hora do REPLICATION_OK (seção 5d), que vale por todos até ele.
    */
   #confirmar(ate: number): void {
-    this.#confirmado = Math.max(this.#confirmado, ate);
-    if (this.#rodada !== undefined) queueMicrotask(() => this.#replicar());
+    const rodada = this.#rodada;
+    rodada.confirmado = Math.max(rodada.confirmado, ate);
+    if (rodada.espera !== undefined) queueMicrotask(() => this.#replicar());
     if (this.#lider) this.#enviar(this.#lider, { tipo: "REPLICATION_OK", timestamp: ate });
     const confirmadas = this.#tirarConfirmadas(ate);
     for (const [timestamp, { key, origem }] of confirmadas) {
@@ -1271,38 +1290,16 @@ export class Servidor {
   /** Faz de um servidor um seguidor em dia; falha se ele se perde no caminho. */
   async #integrar(endereco: Endereco, token: string): Promise<void> {
     const nome = textoDoEndereco(endereco);
-    const { replicas } = this.#opcoes;
-    const conferirLugar = () => {
-      const outros = this.#membros.size - (this.#membros.has(nome) ? 1 : 0);
-      if (outros >= replicas) throw new Error(`o grupo já tem os ${replicas} que espera`);
-    };
-    if (nome === this.endereco) throw new Error(`${nome} é o endereço do líder`);
-    conferirLugar();
-    if (this.#entrando.has(nome)) throw new Error(`${nome} já está entrando`);
-    // Quem já foi do grupo não espera atrás de estranhos.
-    if (this.#entrando.size >= JOINS_MAX && !this.#perdidos.has(nome)) {
-      throw new Error(`já há ${JOINS_MAX} servidores entrando, o limite`);
-    }
-
-    let membro: Membro;
-    this.#entrando.add(nome);
-    try {
-      const lido = await this.#ordenar("juntar", { endereco, token });
-      membro = { ...lido, lido: false, emDia: false, perda: Promise.withResolvers<never>() };
-      membro.perda.promise.catch(() => {});
-    } finally {
-      this.#entrando.delete(nome);
-    }
+    const membro = await this.#discarDeVolta(nome, endereco, token);
     try {
       // Outro pode ter tomado o lugar: só quem atendeu ocupa um, e um estranho calado, nenhum.
-      conferirLugar();
+      this.#conferirLugar(nome);
       this.#membros.set(nome, membro);
       const leitura = this.#leituras.then(() => this.#lerMembro(nome, membro));
       this.#leituras = leitura.catch(() => {});
       await leitura;
-      if ([...this.#membros.values()].filter((m) => m.lido).length === replicas) {
-        await this.#abrir();
-      }
+      const lidos = [...this.#membros.values()].filter(({ lido }) => lido).length;
+      if (lidos === this.#opcoes.replicas) await this.#abrir();
       await Promise.race([this.#abertura.promise, membro.perda.promise]);
       await this.#porEmDia(nome, membro);
     } catch (erro) {
@@ -1312,6 +1309,33 @@ export class Servidor {
     }
     this.#admitir();
     if (this.#perdidos.delete(nome)) this.#opcoes.avisar(`Aviso: ${nome} voltou e está em dia`);
+  }
+
+  /** Disca para quem quer entrar: só é um membro quem atende e reconhece o token. */
+  async #discarDeVolta(nome: string, endereco: Endereco, token: string): Promise<Membro> {
+    if (nome === this.endereco) throw new Error(`${nome} é o endereço do líder`);
+    this.#conferirLugar(nome);
+    if (this.#entrando.has(nome)) throw new Error(`${nome} já está entrando`);
+    // Quem já foi do grupo não espera atrás de estranhos.
+    if (this.#entrando.size >= JOINS_MAX && !this.#perdidos.has(nome)) {
+      throw new Error(`já há ${JOINS_MAX} servidores entrando, o limite`);
+    }
+    this.#entrando.add(nome);
+    try {
+      const lido = await this.#ordenar("juntar", { endereco, token });
+      const perda = Promise.withResolvers<never>();
+      perda.promise.catch(() => {});
+      return { ...lido, lido: false, emDia: false, perda };
+    } finally {
+      this.#entrando.delete(nome);
+    }
+  }
+
+  /** @throws {Error} se os outros já são tantos quantos o grupo espera. */
+  #conferirLugar(nome: string): void {
+    const { replicas } = this.#opcoes;
+    const outros = this.#membros.size - (this.#membros.has(nome) ? 1 : 0);
+    if (outros >= replicas) throw new Error(`o grupo já tem os ${replicas} que espera`);
   }
 
   /** Um líder que recomeça toma dos outros o que eles têm de mais novo. */
@@ -1445,7 +1469,6 @@ export class Servidor {
 
   /** Apresenta-se ao líder, e de novo sempre que o perde. */
   async #seguir(): Promise<void> {
-    const lider = this.#enderecoDoLider!;
     let tentativa = 0;
     let avisado = false;
     while (!this.#parada.signal.aborted) {
@@ -1455,26 +1478,11 @@ export class Servidor {
         resolve();
       };
       try {
-        if (!this.#elo || this.#elo.perdido) {
-          this.#elo = await discar(lider, APRESENTAR_MS, {
-            seguranca: this.#seguranca,
-            rastro: this.#rastro,
-            aoPerder: () => this.#aoPerderLider(),
-          });
-          this.#elo.vigiar();
-          if (this.#encerrando) this.#elo.fechar("Servidor parado");
-        }
-        const pedido = { tipo: "JOIN", endereco: this.endereco, token: this.#token } as const;
-        // Perdida a conexão por onde o líder responderia ao JOIN, apresenta-se de novo.
-        const resposta = await Promise.race([this.#elo.pedir(pedido), perda]);
-        if (!resposta) throw new Error("a conexão com o líder se perdeu");
-        if (resposta.tipo === "ERRO") throw new Error(resposta.erro);
-        if (this.#lider && !this.#elo.perdido) {
-          if (avisado) this.#opcoes.avisar(`Aviso: em dia com o líder ${textoDoEndereco(lider)}`);
+        if (await this.#apresentar(perda)) {
+          const lider = textoDoEndereco(this.#enderecoDoLider!);
+          if (avisado) this.#opcoes.avisar(`Aviso: em dia com o líder ${lider}`);
           avisado = false;
           tentativa = 0;
-          this.#integrado = true;
-          this.#escoarFila();
           await perda;
         }
       } catch (erro) {
@@ -1485,6 +1493,28 @@ export class Servidor {
       }
       await this.#esperar(esperaDaTentativa(tentativa++, VOLTAR_MS.primeira, VOLTAR_MS.maior));
     }
+  }
+
+  /** Pede para entrar no grupo; `true` se está nele, e já pode encaminhar PUTs. */
+  async #apresentar(perda: Promise<void>): Promise<boolean> {
+    if (!this.#elo || this.#elo.perdido) {
+      this.#elo = await discar(this.#enderecoDoLider!, APRESENTAR_MS, {
+        seguranca: this.#seguranca,
+        rastro: this.#rastro,
+        aoPerder: () => this.#aoPerderLider(),
+      });
+      this.#elo.vigiar();
+      if (this.#encerrando) this.#elo.fechar("Servidor parado");
+    }
+    const pedido = { tipo: "JOIN", endereco: this.endereco, token: this.#token } as const;
+    // Perdida a conexão por onde o líder responderia ao JOIN, apresenta-se de novo.
+    const resposta = await Promise.race([this.#elo.pedir(pedido), perda]);
+    if (!resposta) throw new Error("a conexão com o líder se perdeu");
+    if (resposta.tipo === "ERRO") throw new Error(resposta.erro);
+    if (!this.#lider || this.#elo.perdido) return false;
+    this.#integrado = true;
+    this.#escoarFila();
+    return true;
   }
 
   /** Quem mostra o token deste processo é o seu líder; um novo substitui o anterior. */
@@ -1632,6 +1662,17 @@ export class Servidor {
       this.#gravar(mensagem.registros, mensagem.ate);
     }
 
+    async iniciar(
+      { replicas, dados, seguranca, rastro, quem }: PedidoDa<"iniciar">,
+    ): Promise<number> {
+      this.#replicas = replicas;
+      this.#seguranca = seguranca;
+      this.#rastro = rastro === undefined ? undefined : abrirRastro(rastro, quem);
+      if (dados === undefined) return 0;
+      this.#disco = await abrirDisco(dados);
+      return Number(this.#disco.lerReserva.get()!.reserva);
+    }
+
     async juntar({ endereco, token }: PedidoDa<"juntar">): Promise<ResultadoDa<"juntar">> {
       const numero = ++this.#ultimaSessao;
       const elo = await discar(endereco, APRESENTAR_MS, {
@@ -1765,17 +1806,6 @@ export class Servidor {
     // voltar é confirmado. Cada key tem uma linha; é por key, e não por timestamp,
     // que a tabela é ordenada: assim um PUT mexe numa árvore só, não em duas.
 
-    async iniciar(
-      { replicas, dados, seguranca, rastro, quem }: PedidoDa<"iniciar">,
-    ): Promise<number> {
-      this.#replicas = replicas;
-      this.#seguranca = seguranca;
-      this.#rastro = rastro === undefined ? undefined : abrirRastro(rastro, quem);
-      if (dados === undefined) return 0;
-      this.#disco = await abrirDisco(dados);
-      return Number(this.#disco.reserva.get()!.reserva);
-    }
-
     ler(): Promise<Registro[]> {
       const registros: Registro[] = [];
       while (registros.length < LEITURA_REGISTROS_MAX) {
@@ -1803,7 +1833,7 @@ export class Servidor {
     guardar({ reserva }: PedidoDa<"guardar">): Promise<void> {
       const disco = this.#disco;
       if (!disco) return Promise.resolve();
-      disco.aReservar = Math.max(disco.aReservar, reserva);
+      disco.reserva = Math.max(disco.reserva, reserva);
       this.#marcarGravacao(0);
       return new Promise((resolver) => disco.aoGravar.push(resolver));
     }
@@ -1824,13 +1854,13 @@ export class Servidor {
 
     /** Grava a fila inteira numa transação; se o disco falha, ela fica para a próxima tentativa. */
     #gravarFila(disco: Disco): void {
-      const { banco, fila, ate, aReservar, aoGravar } = disco;
+      const { banco, fila, ate, reserva, aoGravar } = disco;
       try {
         banco.exec("BEGIN IMMEDIATE");
         for (const { key, value, timestamp } of fila) {
-          disco.gravar.run(timestamp, paraDisco(key), paraDisco(value));
+          disco.gravarRegistro.run(timestamp, paraDisco(key), paraDisco(value));
         }
-        if (aReservar > 0) disco.reservar.run(aReservar);
+        if (reserva > 0) disco.gravarReserva.run(reserva);
         banco.exec("COMMIT");
       } catch (erro) {
         if (banco.isTransaction) banco.exec("ROLLBACK");
@@ -1842,7 +1872,7 @@ export class Servidor {
       if (disco.falhou) this.#enviar({ tipo: "disco", motivo: "" });
       Object.assign(disco, {
         fila: [],
-        aReservar: 0,
+        reserva: 0,
         aoGravar: [],
         confirmado: ate,
         falhou: false,
@@ -1919,16 +1949,16 @@ export class Servidor {
 /** O disco de um servidor, e o que espera para ser gravado. */
 interface Disco {
   readonly banco: DatabaseSync;
-  readonly gravar: StatementSync;
-  readonly reservar: StatementSync;
+  readonly gravarRegistro: StatementSync;
+  readonly gravarReserva: StatementSync;
+  readonly lerReserva: StatementSync;
   /** As linhas que já havia, em ordem de timestamp; lidas uma vez, ao começar. */
   readonly linhas: ReturnType<StatementSync["iterate"]>;
-  readonly reserva: StatementSync;
   /** Registros à espera, e até que timestamp a gravação deles confirma. */
   readonly fila: Registro[];
   ate: number;
   /** Reserva à espera; zero, nenhuma. */
-  aReservar: number;
+  reserva: number;
   /** Quem espera a próxima gravação. */
   readonly aoGravar: (() => void)[];
   /** Se há uma gravação marcada, e se a última falhou. */
@@ -1970,15 +2000,15 @@ async function abrirDisco(pasta: string): Promise<Disco> {
       COMMIT`);
     return {
       banco,
-      gravar: banco.prepare(
+      gravarRegistro: banco.prepare(
         "INSERT OR REPLACE INTO tabela (timestamp, key, value) VALUES (?, ?, ?)",
       ),
-      reservar: banco.prepare("UPDATE estado SET reserva = max(reserva, ?)"),
+      gravarReserva: banco.prepare("UPDATE estado SET reserva = max(reserva, ?)"),
+      lerReserva: banco.prepare("SELECT reserva FROM estado"),
       linhas: banco.prepare("SELECT * FROM tabela ORDER BY timestamp").iterate(),
-      reserva: banco.prepare("SELECT reserva FROM estado"),
       fila: [],
       ate: 0,
-      aReservar: 0,
+      reserva: 0,
       aoGravar: [],
       marcada: false,
       falhou: false,
@@ -2004,9 +2034,6 @@ function conferirBanco(banco: DatabaseSync): void {
 
 /** Nossas palavras para os erros de disco mais comuns. */
 function motivoDoDisco(erro: unknown): string {
-  if (erro instanceof Deno.errors.PermissionDenied || erro instanceof Deno.errors.NotCapable) {
-    return "sem permissão";
-  }
   const texto = textoDoErro(erro);
   if (/locked/.test(texto)) return "está em uso por outro servidor";
   if (/malformed|not a database/.test(texto)) return `${ARQUIVO} está danificado: ${texto}`;

@@ -361,6 +361,19 @@ Deno.test("abrirSaida() com agendar faz cada escrita quando ele diz, com o que h
   assertEquals(canal.escritas, ["um\ndois\n", "três, ainda durante a primeira\n"]);
 });
 
+Deno.test("abrirSaida() escreve inteira uma linha qualquer: vazia, comprida, de emojis", async () => {
+  const canal = canalQueGuarda();
+  const saida = abrirSaida(canal);
+  // Com uma letra antes, nenhum corte em lugar par parte um emoji ao meio; sem ela, nenhum em ímpar.
+  const linhas = ["", "😀".repeat(200_000), "a" + "😀".repeat(200_000), "ç".repeat(400_000)];
+  for (const linha of linhas) {
+    saida.enviar(linha);
+    await saida.esvaziar();
+  }
+  assert(canal.escritas.join("") === linhas.join("\n") + "\n", "as linhas não saíram como eram");
+  assert(canal.escritas.length > linhas.length, "a linha comprida saiu de uma vez");
+});
+
 Deno.test("abrirSaida().esvaziar() espera o que já estava na fila, e não o que vem depois", async () => {
   const canal = canalQueGuarda();
   const saida = abrirSaida(canal, {
@@ -400,10 +413,11 @@ Deno.test("abrirSaida() em lotes faz um array de várias e deixa uma sozinha com
 Deno.test("abrirSaida() escreve uma fila enorme aos pedaços", async () => {
   const canal = canalQueGuarda();
   const saida = abrirSaida(canal);
-  const linhas = Array.from({ length: 10 }, (_, n) => String(n).repeat(600 * 1024));
+  const linhas = Array.from({ length: 10 }, (_, n) => String(n).repeat(100 * 1024));
   for (const linha of linhas) saida.enviar(linha);
   await saida.esvaziar();
-  assertEquals(canal.escritas, linhas.map((linha) => linha + "\n"));
+  assert(canal.escritas.join("") === linhas.join("\n") + "\n", "as linhas não saíram como eram");
+  assertEquals(canal.escritas.length, linhas.length);
   assertEquals(saida.fila, 0);
 });
 

@@ -1,5 +1,12 @@
-import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
-import { Cliente, discar, lerSegredo, provar } from "../cliente.ts";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import { Cliente, discar, falhaDefinitiva, lerSegredo, provar } from "../cliente.ts";
 import { fazerCertificados } from "../exemplos/certificados.ts";
 import { lerEndereco } from "../mensagem.ts";
 import { type OpcoesDoServidor, Servidor } from "../servidor.ts";
@@ -169,7 +176,9 @@ Deno.test("TLS: em claro para uma porta TLS, e o contrário: um erro claro, e ni
   await using cifrado = await sozinho({ tls: { cert, chave } });
   await using emClaro = await sozinho({});
   await using semTls = new Cliente([cifrado.endereco], { repetir: false });
-  await assertRejects(() => semTls.put("k", "v"), Error, "um lado usa TLS, e o outro não");
+  const erro = await assertRejects(() => semTls.put("k", "v"));
+  assertStringIncludes((erro as Error).message, "um lado usa TLS, e o outro não");
+  assert(falhaDefinitiva(erro), "em TLS não se entendeu o PUT: é certo que não aconteceu");
   await using comTls = new Cliente([emClaro.endereco], {
     repetir: false,
     seguranca: { tls: { ca } },

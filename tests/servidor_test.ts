@@ -231,7 +231,7 @@ Deno.test("Servidor larga no meio o lote de quem foi embora", async () => {
     await fio.pedir(put(1, "grande", "x".repeat(900 * 1024)));
     await fio.enviar(Array.from({ length: 20_000 }, (_, n) => get(n, "grande")));
   }
-  await ate(() => grupo.linhas[0]!.length > 3, "o lote começar");
+  await ate(() => grupo.linhas[0]!.length > 2, "o lote começar");
   await using outro = await Fio.abrir(grupo.enderecos[0]!);
   await outro.pedir(get(1, "k"));
   assert(grupo.linhas[0]!.length < 10_000, "tratou o lote inteiro de quem já não o espera");
@@ -246,8 +246,9 @@ Deno.test("Servidor não guarda na memória as respostas de quem não lê, e ate
   const lote = JSON.stringify(Array.from({ length: 5000 }, (_, n) => get(n, "grande")));
   await guloso.write(new TextEncoder().encode(lote + "\n"));
   for (let n = 0; n < 50; n++) assertEquals((await normal.pedir(get(n, "nada"))).id, n);
-  const { heapUsed, external } = Deno.memoryUsage();
-  assert(heapUsed + external < 500 * 1024 * 1024, "5000 respostas de 900 KB na memória");
+  // As que o sistema operacional aceitou, e uma: a que passou do limite da conexão.
+  const tratados = grupo.linhas[0]!.filter((linha) => linha.includes(" GET key:grande ")).length;
+  assert(tratados < 50, `tratou ${tratados} pedidos de quem não lê as respostas`);
 });
 
 // --- A console (seção 6) -----------------------------------------------------
