@@ -30,6 +30,7 @@ import {
   type CorpoDe,
   type Endereco,
   ENDERECOS_PADRAO,
+  type Entrada,
   jsonVisivel,
   lerEndereco,
   lerIp,
@@ -37,6 +38,7 @@ import {
   LINHA_BYTES_MAX,
   LINHA_DE_SERVIDOR_BYTES_MAX,
   Mensagem,
+  type Saida,
   textoDoEndereco,
   VERSAO,
   visivel,
@@ -565,7 +567,6 @@ function abrirElo(
   const espera = abrirEspera(nome);
   let motivoDaPerda: string | undefined;
   let vigia: ReturnType<typeof setInterval> | undefined;
-
   const entrada = abrirEntrada(
     conexao,
     () => LINHA_DE_SERVIDOR_BYTES_MAX,
@@ -624,15 +625,24 @@ function abrirElo(
     fechar: (motivo) => perder(motivo),
     vigiar() {
       if (motivoDaPerda !== undefined) return;
-      let [lidos, mudos] = [0, 0];
-      vigia = setInterval(() => {
-        mudos = entrada.lidos === lidos ? mudos + 1 : 0;
-        lidos = entrada.lidos;
-        if (mudos > PULSOS_MUDOS_MAX) perder(`Servidor ${nome} não responde`);
-        else saida.enviar(PULSE);
-      }, PULSO_MS);
+      vigia = pulsar(entrada, saida, () => perder(`Servidor ${nome} não responde`));
     },
   };
+}
+
+/** A cada pulso dá sinal de vida, ou avisa que o outro lado emudeceu; até `clearInterval`. */
+function pulsar(
+  entrada: Entrada,
+  saida: Saida,
+  aoEmudecer: () => void,
+): ReturnType<typeof setInterval> {
+  let [lidos, mudos] = [0, 0];
+  return setInterval(() => {
+    mudos = entrada.lidos === lidos ? mudos + 1 : 0;
+    lidos = entrada.lidos;
+    if (mudos > PULSOS_MUDOS_MAX) aoEmudecer();
+    else saida.enviar(PULSE);
+  }, PULSO_MS);
 }
 
 /** Os pedidos de um elo à espera de resposta, cada um com o seu prazo. */

@@ -590,28 +590,15 @@ export function abrirSaida(
     while (esperas.length > 0 && esperas[0]!.falta <= 0) esperas.shift()!.avisar();
   }
 
-  async function escrever(bytes: Uint8Array) {
-    for (let n = 0; n < bytes.length;) {
-      const escritos = await canal.write(bytes.subarray(n));
-      n += escritos;
-      saida.escritos += escritos;
-    }
-  }
-
   async function escoar() {
     escoando = true;
     try {
       while (linhas.length > 0) {
-        await agendar();
+        // Uma escrita já cheia não tem por que esperar: nada mais iria com ela.
+        if (saida.fila < ESCRITA_MAX) await agendar();
         const { parte, tamanho } = tirarParte(linhas);
         const texto = (saida.emLotes ? juntarEmLotes(parte) : parte).join("\n");
-        let [inicio, fim] = [0, 0];
-        do {
-          fim = fimDaFatia(texto, inicio);
-          const fatia = texto.slice(inicio, fim);
-          await escrever(codificador.encode(fim < texto.length ? fatia : fatia + "\n"));
-          inicio = fim;
-        } while (fim < texto.length);
+        await escreverFatias(canal, texto, (bytes) => saida.escritos += bytes);
         saida.fila -= tamanho;
         aoEscrever?.(tamanho);
         descontar(tamanho);
@@ -646,6 +633,26 @@ export function abrirSaida(
     },
   };
   return saida;
+}
+
+/** Escreve um texto e um fim de linha, uma fatia por vez; `contar` recebe os bytes de cada escrita. */
+async function escreverFatias(
+  canal: { write(bytes: Uint8Array): Promise<number> },
+  texto: string,
+  contar: (bytes: number) => void,
+): Promise<void> {
+  let [inicio, fim] = [0, 0];
+  do {
+    fim = fimDaFatia(texto, inicio);
+    const fatia = texto.slice(inicio, fim);
+    const bytes = codificador.encode(fim < texto.length ? fatia : fatia + "\n");
+    for (let n = 0; n < bytes.length;) {
+      const escritos = await canal.write(bytes.subarray(n));
+      n += escritos;
+      contar(escritos);
+    }
+    inicio = fim;
+  } while (fim < texto.length);
 }
 
 /** Onde acaba a fatia que começa num lugar do texto, sem partir um par de surrogates. */

@@ -374,6 +374,15 @@ Deno.test("abrirSaida() escreve inteira uma linha qualquer: vazia, comprida, de 
   assert(canal.escritas.length > linhas.length, "a linha comprida saiu de uma vez");
 });
 
+Deno.test("abrirSaida() com agendar não faz esperar uma escrita que já está cheia", async () => {
+  const canal = canalQueGuarda();
+  const saida = abrirSaida(canal, { agendar: () => new Promise(() => {}) });
+  const linhas = Array.from({ length: 10 }, (_, n) => String(n).repeat(200 * 1024));
+  for (const linha of linhas) saida.enviar(linha);
+  await saida.esvaziar();
+  assert(canal.escritas.join("") === linhas.join("\n") + "\n", "as linhas não saíram como eram");
+});
+
 Deno.test("abrirSaida().esvaziar() espera o que já estava na fila, e não o que vem depois", async () => {
   const canal = canalQueGuarda();
   const saida = abrirSaida(canal, {
