@@ -549,7 +549,7 @@ export async function discar(
   const elo = abrirElo(await conectar(endereco, prazo, tls), textoDoEndereco(endereco), opcoes);
   if (segredo !== undefined) {
     try {
-      await apresentar(elo, segredo, Math.max(1, fim - performance.now()));
+      await provarSegredo(elo, segredo, Math.max(1, fim - performance.now()));
     } catch (erro) {
       elo.fechar("sem prova do segredo");
       throw falha(`${elo.endereco}: ${textoDoErro(erro)}`, { definitivo: true });
@@ -808,7 +808,7 @@ export async function conferirProva(
 }
 
 /** Prova ao servidor que sabe o segredo, e exige dele o mesmo. */
-async function apresentar(elo: Elo, segredo: string, prazo: number): Promise<void> {
+async function provarSegredo(elo: Elo, segredo: string, prazo: number): Promise<void> {
   const desafio = novoDesafio();
   const resposta = await elo.pedir({ tipo: "AUTH", desafio }, prazo);
   if (resposta.tipo === "ERRO") throw new Error(resposta.erro);
@@ -991,6 +991,7 @@ function espacar(ms: number): { agendar(): Promise<void>; soltar(): void } {
 /** Abre a tela. As linhas que chegam perto umas das outras saem numa escrita só. */
 export function abrirTela(): Tela {
   let arquivo = false;
+  let parada = false;
   const stdout = {
     write: (bytes: Uint8Array) =>
       arquivo ? Promise.resolve(Deno.stdout.writeSync(bytes)) : Deno.stdout.write(bytes),
@@ -1002,12 +1003,9 @@ export function abrirTela(): Tela {
     linha: abrirSaida(stdout, { agendar, aoFalhar }),
     erro: abrirSaida(Deno.stderr),
   };
-  const esvaziarLinhas = () => {
-    soltar();
-    return saidas.linha.esvaziar();
-  };
   const naoMostradas = { linha: 0, erro: 0 };
-  const escrever = (qual: "linha" | "erro", texto: string) => {
+
+  function escrever(qual: "linha" | "erro", texto: string) {
     const saida = saidas[qual];
     if (saida.fila > TELA_MAX) {
       naoMostradas[qual]++;
@@ -1019,21 +1017,29 @@ export function abrirTela(): Tela {
       escrever("erro", `Aviso: ${perdidas} linhas não foram mostradas: a console não era lida`);
     }
     saida.enviar(texto);
-  };
-  let parada = false;
+  }
+
+  function esvaziarLinhas(): Promise<void> {
+    soltar();
+    return saidas.linha.esvaziar();
+  }
+
+  /** Espera as linhas; ninguém as lendo, dá a tela por parada até que saiam. */
   async function mostrar(): Promise<void> {
     const escrita = esvaziarLinhas().then(() => parada = false);
     let temporizador: ReturnType<typeof setTimeout> | undefined;
-    const demora = new Promise<void>((resolver) => {
-      temporizador = setTimeout(() => {
-        parada = true;
-        resolver();
-      }, TELA_ESPERA_MS);
-    });
-    await Promise.race([escrita, demora]);
+    const demora = new Promise((resolver) => temporizador = setTimeout(resolver, TELA_ESPERA_MS));
+    await Promise.race([escrita, demora.then(() => parada = true)]);
     clearTimeout(temporizador);
   }
+
   return {
+    linha: (texto) => escrever("linha", texto),
+    erro: (texto) => escrever("erro", texto),
+    async esvaziar() {
+      await esvaziarLinhas();
+      await saidas.erro.esvaziar();
+    },
     mostrada: () => saidas.linha.fila === 0 || parada ? undefined : mostrar(),
     async notarArquivo() {
       if (Deno.stdout.isTerminal()) return;
@@ -1043,12 +1049,6 @@ export function abrirTela(): Tela {
       } catch {
         // O sistema não sabe dizer (um pipe, no Windows): não é um arquivo.
       }
-    },
-    linha: (texto) => escrever("linha", texto),
-    erro: (texto) => escrever("erro", texto),
-    async esvaziar() {
-      await esvaziarLinhas();
-      await saidas.erro.esvaziar();
     },
   };
 }

@@ -98,9 +98,6 @@ const CONEXOES_MAX = 4096;
 /** PUTs em curso numa conexão de cliente; além, ela não é lida até algum acabar. */
 const PUTS_POR_CONEXAO_MAX = 1024;
 
-/** PUTs em curso na conexão de um seguidor, que traz os de muitos clientes. */
-const PUTS_POR_SEGUIDOR_MAX = 65_536;
-
 /** Caracteres de PUTs em curso numa conexão; além, ela não é lida. */
 const PUTS_CARACTERES_POR_CONEXAO_MAX = 1024 * 1024;
 
@@ -273,12 +270,12 @@ interface Conexao {
     lidos: number;
     blocos: number;
     escritos: number;
-    mudos: number;
-    semLer: number;
-    naLinha: number;
-    estranho: number;
+    pulsosMudo: number;
+    pulsosSemLer: number;
+    pulsosNaLinha: number;
+    pulsosSemProva: number;
   };
-  /** As páginas que o líder está buscando aqui. */
+  /** As páginas que o líder está buscando aqui: o primeiro FETCH diz de onde, os outros continuam. */
   paginas: AsyncGenerator<Registro[]> | undefined;
   fechada: boolean;
 }
@@ -309,19 +306,6 @@ interface Escrita {
   respondida: boolean;
   /** Se está na tabela à espera de confirmação: enquanto isso ocupa memória, respondida ou não. */
   naTabela: boolean;
-}
-
-/** O que vai junto para o Replicador; ver `#marcarRodada`. */
-interface Rodada {
-  /** O que entrou na tabela desde a anterior. */
-  registros: Registro[];
-  /** Até que timestamp ela vai; zero, não há rodada. */
-  ate: number;
-  /** Até que timestamp foram as anteriores, e até onde estão confirmadas. */
-  entregue: number;
-  confirmado: number;
-  /** O fim da espera pela confirmação da anterior. */
-  espera: ReturnType<typeof setTimeout> | undefined;
 }
 
 /** Um seguidor que se apresentou ao líder. */
@@ -379,8 +363,8 @@ type Cumpridas = { [O in Ordem]: (pedido: PedidoDa<O>) => Promise<ResultadoDa<O>
 
 type AoReplicador =
   | { tipo: "ordem"; n: number; ordem: Ordem; pedido: PedidoDa<Ordem> }
-  | { tipo: "replicar"; linhas: string[]; registros: Registro[]; ate: number }
-  | { tipo: "reservar"; timestamp: number; reserva: number };
+  // Linhas para os seguidores, e registros e reserva (zero, nenhuma) para o disco.
+  | { tipo: "replicar"; linhas: string[]; registros: Registro[]; ate: number; reserva: number };
 
 type DoReplicador =
   | { tipo: "feito"; n: number; resultado: ResultadoDa<Ordem> }
@@ -466,9 +450,9 @@ export class Servidor {
   readonly #emCurso = new Map<number, Escrita>();
   /** PUTs recebidos e ainda sem resposta, nas duas coleções ou encaminhados. */
   #putsSemResposta = 0;
-  /** Caracteres das duas coleções. */
+  /** Caracteres dos PUTs sem resposta, e dos que a têm mas ainda esperam confirmação na tabela. */
   #caracteres = 0;
-  /** Se há uma verificação de prazos marcada. */
+  /** A próxima verificação de prazos. */
   #relogio: ReturnType<typeof setTimeout> | undefined;
 
   /** A outra thread: no líder, para replicar; com `dados`, para gravar. */
@@ -476,13 +460,16 @@ export class Servidor {
   /** Ordens ao Replicador à espera do resultado. */
   readonly #ordens = new Map<number, PromiseWithResolvers<ResultadoDa<Ordem>>>();
   #ultimaOrdem = 0;
-  /** A rodada de replicação que se junta, e até onde vão as anteriores. */
-  readonly #rodada: Rodada = {
-    registros: [],
+  /** A rodada de replicação que se junta; ver `#marcarRodada`. */
+  readonly #rodada = {
+    /** O que entrou na tabela desde a anterior, e até que timestamp; zero, não há rodada. */
+    registros: [] as Registro[],
     ate: 0,
+    /** Até que timestamp foram as anteriores, e até onde estão confirmadas. */
     entregue: 0,
     confirmado: 0,
-    espera: undefined,
+    /** O fim da espera pela confirmação da anterior. */
+    espera: undefined as ReturnType<typeof setTimeout> | undefined,
   };
   /** Por que o disco não grava; vazio, se grava. Enquanto não grava, não há PUTs. */
   #discoFalho = "";
@@ -506,11 +493,11 @@ export class Servidor {
   /** Prova, a quem o mostra, que foi a este processo que o líder respondeu. */
   readonly #token = crypto.randomUUID();
   /** O elo com o líder, para JOIN e FORWARD. */
-  #elo: Elo | undefined;
+  #eloComOLider: Elo | undefined;
   /** Se o líder aceitou este servidor: pode-se encaminhar PUTs. */
   #integrado = false;
   /** A conexão pela qual o líder replica. */
-  #lider: Conexao | undefined;
+  #conexaoDoLider: Conexao | undefined;
   /** Avisa que o elo ou a conexão do líder se perdeu. */
   #aoPerderLider: () => void = () => {};
   /** REPLICATION recebidas e, por `atraso`, ainda não aplicadas. */
@@ -571,7 +558,7 @@ export class Servidor {
       await servidor.parar();
       throw erro;
     }
-    if (!servidor.lidero) servidor.#tarefa(servidor.#seguir());
+    if (!servidor.souLider) servidor.#tarefa(servidor.#seguir());
     else if (servidor.#opcoes.replicas === 0) servidor.#tarefa(servidor.#abrir());
     servidor.#tarefa(servidor.#aceitar());
     servidor.#tarefa(servidor.#vigiar());
@@ -584,7 +571,7 @@ export class Servidor {
   }
 
   /** Se este servidor é o líder. */
-  get lidero(): boolean {
+  get souLider(): boolean {
     return this.#enderecoDoLider === undefined;
   }
 
@@ -604,7 +591,7 @@ export class Servidor {
     this.#parada.abort();
     clearTimeout(this.#relogio);
     for (const temporizador of this.#atrasadas.keys()) clearTimeout(temporizador);
-    this.#elo?.fechar("Servidor parado");
+    this.#eloComOLider?.fechar("Servidor parado");
     for (const conexao of this.#conexoes) this.#fechar(conexao);
     this.#replicador?.terminate();
     for (const ordem of this.#ordens.values()) ordem.reject(new Error("servidor parado"));
@@ -710,7 +697,15 @@ export class Servidor {
       lote: 0,
       buffer: 0,
       aoAliviar: undefined,
-      vistos: { lidos: 0, blocos: 0, escritos: 0, mudos: 0, semLer: 0, naLinha: 0, estranho: 0 },
+      vistos: {
+        lidos: 0,
+        blocos: 0,
+        escritos: 0,
+        pulsosMudo: 0,
+        pulsosSemLer: 0,
+        pulsosNaLinha: 0,
+        pulsosSemProva: 0,
+      },
       paginas: undefined,
       fechada: false,
     };
@@ -754,11 +749,11 @@ export class Servidor {
       lida = Mensagem.abrir(linha);
     } catch (erro) {
       this.#recusar(conexao, undefined, (erro as Error).message);
-      return this.#cheia(conexao) ? this.#haverLugar(conexao) : undefined;
+      return this.#haverLugar(conexao);
     }
     if (lida.emLote) return this.#receberLote(conexao, lida.itens, linha.length * LOTE_ABERTO);
     this.#despachar(conexao, lida.itens[0]);
-    return this.#cheia(conexao) ? this.#haverLugar(conexao) : undefined;
+    return this.#haverLugar(conexao);
   }
 
   /** De quem não provou o segredo só se aceita a prova; qualquer outra coisa, e a conexão acaba. */
@@ -810,15 +805,17 @@ export class Servidor {
   /** Se a conexão tem tanto em curso que não deve ser lida. */
   #cheia({ papel, pendentes, caracteres, saida, fechada }: Conexao): boolean {
     if (fechada) return false;
-    // O que um seguidor encaminha só o total limita: parar de lê-lo faria uns clientes
-    // esperarem por outros, e os pulsos não chegarem.
-    if (doGrupo(papel)) return pendentes >= PUTS_POR_SEGUIDOR_MAX;
+    // O que um seguidor encaminha, que é de muitos clientes, só o total limita (PUTS_MAX): parar
+    // de o ler faria uns esperarem por outros, e os pulsos não chegarem.
+    if (doGrupo(papel)) return false;
     return pendentes >= PUTS_POR_CONEXAO_MAX ||
       caracteres >= PUTS_CARACTERES_POR_CONEXAO_MAX || saida.fila >= RESPOSTAS_CARACTERES_MAX;
   }
 
-  async #haverLugar(conexao: Conexao): Promise<void> {
-    while (this.#cheia(conexao)) await this.#alivio(conexao);
+  /** Espera até a conexão poder ser lida; `undefined`, se já pode. */
+  #haverLugar(conexao: Conexao): Promise<void> | undefined {
+    if (!this.#cheia(conexao)) return undefined;
+    return this.#alivio(conexao).then(() => this.#haverLugar(conexao));
   }
 
   /** Espera que algo da conexão acabe: uma resposta, uma escrita, ou ela mesma. */
@@ -860,7 +857,7 @@ export class Servidor {
       const prazo = Math.min(corpo.prazo, this.#opcoes.prazo);
       return this.#tratarPut(conexao, corpo, corpo.origem, prazo);
     }
-    if (conexao === this.#lider) {
+    if (conexao === this.#conexaoDoLider) {
       switch (corpo.tipo) {
         case "REPLICATION":
           return this.#tratarReplication(corpo);
@@ -944,8 +941,8 @@ export class Servidor {
     this.#ocupados -= conexao.buffer;
     fecharSeAberta(conexao.conn);
     conexao.aoAliviar?.();
-    if (conexao === this.#lider) {
-      this.#lider = undefined;
+    if (conexao === this.#conexaoDoLider) {
+      this.#conexaoDoLider = undefined;
       this.#aoPerderLider();
     }
   }
@@ -979,17 +976,20 @@ export class Servidor {
       lidos,
       blocos,
       escritos: saida.escritos,
-      mudos: lidos === vistos.lidos ? vistos.mudos + 1 : 0,
-      semLer: semLer ? vistos.semLer + 1 : 0,
-      naLinha: naLinha ? vistos.naLinha + 1 : 0,
-      estranho: papel === "estranho" ? vistos.estranho + 1 : 0,
+      pulsosMudo: lidos === vistos.lidos ? vistos.pulsosMudo + 1 : 0,
+      pulsosSemLer: semLer ? vistos.pulsosSemLer + 1 : 0,
+      pulsosNaLinha: naLinha ? vistos.pulsosNaLinha + 1 : 0,
+      pulsosSemProva: papel === "estranho" ? vistos.pulsosSemProva + 1 : 0,
     };
     const segundos = (pulsos: number) => `${pulsos * PULSO_MS / 1000} s, o limite`;
-    if (doGrupo(papel) ? agora.mudos > PULSOS_MUDOS_MAX : agora.semLer > PULSOS_SEM_LER_MAX) {
+    const parou = doGrupo(papel)
+      ? agora.pulsosMudo > PULSOS_MUDOS_MAX
+      : agora.pulsosSemLer > PULSOS_SEM_LER_MAX;
+    if (parou) {
       this.#fechar(conexao);
-    } else if (agora.naLinha > PULSOS_DA_LINHA_MAX) {
+    } else if (agora.pulsosNaLinha > PULSOS_DA_LINHA_MAX) {
       this.#expulsar(conexao, `uma linha não acabou em ${segundos(PULSOS_DA_LINHA_MAX)}`);
-    } else if (agora.estranho > PULSOS_DA_PROVA_MAX) {
+    } else if (agora.pulsosSemProva > PULSOS_DA_PROVA_MAX) {
       this.#expulsar(conexao, `sem a prova do segredo em ${segundos(PULSOS_DA_PROVA_MAX)}`);
     }
   }
@@ -1006,7 +1006,7 @@ export class Servidor {
     const vence = performance.now() + prazo;
     const escrita = { id, key, value, origem, conexao, vence, respondida: false, naTabela: false };
     this.#imprimir?.(
-      this.lidero
+      this.souLider
         ? `Cliente ${origem} PUT key:${visivel(key)} value:${visivel(value)}`
         : `Encaminhando PUT key:${visivel(key)} value:${visivel(value)}`,
     );
@@ -1028,13 +1028,13 @@ export class Servidor {
   /** Faz andar os PUTs que esperavam, na ordem em que chegaram. */
   #escoarFila(): void {
     for (const escrita of this.#naFila) {
-      const podeAndar = this.lidero
+      const podeAndar = this.souLider
         ? this.#admissao && this.#emCurso.size < PUTS_MAX
         : this.#integrado;
       if (!podeAndar) return;
       this.#naFila.delete(escrita);
-      if (this.lidero) this.#inserir(escrita);
-      else this.#encaminhar(this.#elo!, escrita);
+      if (this.souLider) this.#inserir(escrita);
+      else this.#encaminhar(this.#eloComOLider!, escrita);
     }
   }
 
@@ -1086,20 +1086,19 @@ export class Servidor {
     if (ate === 0) return;
     rodada.registros = [];
     rodada.ate = 0;
-    if (this.#replicador) {
-      rodada.entregue = ate;
-      const { dados, replicas } = this.#opcoes;
-      // Prontas aqui, as linhas passam à outra thread como texto, que é barato de copiar.
-      const linhas = this.lidero && replicas > 0
-        ? juntarEmLotes(registros.map((r) => new Mensagem({ tipo: "REPLICATION", ...r }).linha()))
-        : [];
-      this.#mandar({ tipo: "replicar", linhas, registros: dados ? registros : [], ate });
-    } else this.#confirmar(ate);
-    // A reserva seguinte vai atrás dos registros: quem a recebe já tem tudo até `ate`.
-    if (this.lidero && this.#aberto && ate + RESERVA / 2 >= this.#reserva) {
-      this.#reserva += RESERVA;
-      this.#mandar({ tipo: "reservar", timestamp: ate, reserva: this.#reserva });
-    }
+    // Metade da reserva gasta, a seguinte vai atrás dos registros: quem a recebe já os tem.
+    const renova = this.souLider && this.#aberto && ate + RESERVA / 2 >= this.#reserva;
+    if (renova) this.#reserva += RESERVA;
+    if (!this.#replicador) return this.#confirmar(ate);
+    rodada.entregue = ate;
+    const { dados, replicas } = this.#opcoes;
+    const reserva = renova ? this.#reserva : 0;
+    // Prontas aqui, as linhas passam à outra thread como texto, que é barato de copiar.
+    const linhas = this.souLider && replicas > 0
+      ? juntarEmLotes(registros.map((r) => new Mensagem({ tipo: "REPLICATION", ...r }).linha()))
+      : [];
+    if (renova) linhas.push(new Mensagem({ tipo: "SYNC", timestamp: ate, reserva }).linha());
+    this.#mandar({ tipo: "replicar", linhas, registros: dados ? registros : [], ate, reserva });
   }
 
   /** Seção 5c, quando este não é o líder: encaminha o PUT e devolve a resposta do líder. */
@@ -1129,7 +1128,9 @@ export class Servidor {
     const rodada = this.#rodada;
     rodada.confirmado = Math.max(rodada.confirmado, ate);
     if (rodada.espera !== undefined) queueMicrotask(() => this.#replicar());
-    if (this.#lider) this.#enviar(this.#lider, { tipo: "REPLICATION_OK", timestamp: ate });
+    if (this.#conexaoDoLider) {
+      this.#enviar(this.#conexaoDoLider, { tipo: "REPLICATION_OK", timestamp: ate });
+    }
     const confirmadas = this.#tirarConfirmadas(ate);
     for (const [timestamp, { key, origem }] of confirmadas) {
       this.#imprimir?.(
@@ -1204,7 +1205,7 @@ export class Servidor {
   /** Por que os PUTs não andam. */
   #oQueFalta(): string {
     if (this.#discoFalho) return this.#discoFalho;
-    if (!this.lidero) return "sem ligação com o líder";
+    if (!this.souLider) return "sem ligação com o líder";
     const emDia = this.#quantosEmDia();
     const { replicas } = this.#opcoes;
     return emDia < replicas
@@ -1275,7 +1276,7 @@ export class Servidor {
 
   async #tratarJoin(conexao: Conexao, { id, endereco, token }: CorpoDe<"JOIN">): Promise<void> {
     try {
-      if (!this.lidero) throw new Error("este servidor não é o líder");
+      if (!this.souLider) throw new Error("este servidor não é o líder");
       const pedido = lerEndereco(endereco);
       const todos = pedido.ip === "0.0.0.0" || pedido.ip === "::";
       const onde = todos ? { ...pedido, ip: conexao.conn.remoteAddr.hostname } : pedido;
@@ -1290,6 +1291,7 @@ export class Servidor {
   /** Faz de um servidor um seguidor em dia; falha se ele se perde no caminho. */
   async #integrar(endereco: Endereco, token: string): Promise<void> {
     const nome = textoDoEndereco(endereco);
+    this.#conferirEntrada(nome);
     const membro = await this.#discarDeVolta(nome, endereco, token);
     try {
       // Outro pode ter tomado o lugar: só quem atendeu ocupa um, e um estranho calado, nenhum.
@@ -1313,13 +1315,6 @@ export class Servidor {
 
   /** Disca para quem quer entrar: só é um membro quem atende e reconhece o token. */
   async #discarDeVolta(nome: string, endereco: Endereco, token: string): Promise<Membro> {
-    if (nome === this.endereco) throw new Error(`${nome} é o endereço do líder`);
-    this.#conferirLugar(nome);
-    if (this.#entrando.has(nome)) throw new Error(`${nome} já está entrando`);
-    // Quem já foi do grupo não espera atrás de estranhos.
-    if (this.#entrando.size >= JOINS_MAX && !this.#perdidos.has(nome)) {
-      throw new Error(`já há ${JOINS_MAX} servidores entrando, o limite`);
-    }
     this.#entrando.add(nome);
     try {
       const lido = await this.#ordenar("juntar", { endereco, token });
@@ -1328,6 +1323,17 @@ export class Servidor {
       return { ...lido, lido: false, emDia: false, perda };
     } finally {
       this.#entrando.delete(nome);
+    }
+  }
+
+  /** @throws {Error} se quem tem este endereço não pode entrar agora. */
+  #conferirEntrada(nome: string): void {
+    if (nome === this.endereco) throw new Error(`${nome} é o endereço do líder`);
+    this.#conferirLugar(nome);
+    if (this.#entrando.has(nome)) throw new Error(`${nome} já está entrando`);
+    // Quem já foi do grupo não espera atrás de estranhos.
+    if (this.#entrando.size >= JOINS_MAX && !this.#perdidos.has(nome)) {
+      throw new Error(`já há ${JOINS_MAX} servidores entrando, o limite`);
     }
   }
 
@@ -1349,6 +1355,7 @@ export class Servidor {
         const pedido = { sessao: membro.sessao, timestamp: this.#timestamp };
         const registros = await this.#ordenar("buscar", pedido);
         for (const registro of registros) this.#aplicar(registro);
+        // Ele sabe de um timestamp (de um SYNC) que não é o de nenhum dos seus registros.
         if (registros.length === 0) this.#timestamp = membro.timestamp;
         relatar(registros);
       }
@@ -1426,24 +1433,22 @@ export class Servidor {
     this.#opcoes.avisar(
       motivo ? `Aviso: ${motivo}; os PUTs são recusados` : "Aviso: o disco voltou a gravar",
     );
-    if (this.lidero) this.#admitir();
-    else if (motivo && this.#lider) this.#fechar(this.#lider);
+    if (this.souLider) this.#admitir();
+    else if (motivo && this.#conexaoDoLider) this.#fechar(this.#conexaoDoLider);
   }
 
   #perderMembro(sessao: number, motivo: string): void {
-    for (const [nome, membro] of this.#membros) {
-      if (membro.sessao !== sessao) continue;
-      this.#membros.delete(nome);
-      membro.perda.reject(new Error("servidor perdido"));
-      this.#admitir();
-      if (this.#perdidos.has(nome)) continue;
-      this.#perdidos.add(nome);
-      for (const antigo of this.#perdidos) {
-        if (this.#perdidos.size <= REPLICAS_MAX) break;
-        this.#perdidos.delete(antigo);
-      }
-      this.#opcoes.avisar(`Aviso: ${motivo}; os PUTs esperam que ${nome} volte`);
-    }
+    const achado = [...this.#membros].find(([, membro]) => membro.sessao === sessao);
+    if (!achado) return;
+    const [nome, membro] = achado;
+    this.#membros.delete(nome);
+    membro.perda.reject(new Error("servidor perdido"));
+    this.#admitir();
+    if (this.#perdidos.has(nome)) return;
+    this.#perdidos.add(nome);
+    const [antigo] = this.#perdidos;
+    if (this.#perdidos.size > REPLICAS_MAX) this.#perdidos.delete(antigo!);
+    this.#opcoes.avisar(`Aviso: ${motivo}; os PUTs esperam que ${nome} volte`);
   }
 
   /** O que a tabela tem depois de um timestamp, em ordem, sem ocupar a thread. */
@@ -1478,16 +1483,15 @@ export class Servidor {
         resolve();
       };
       try {
-        if (await this.#apresentar(perda)) {
-          const lider = textoDoEndereco(this.#enderecoDoLider!);
-          if (avisado) this.#opcoes.avisar(`Aviso: em dia com o líder ${lider}`);
-          avisado = false;
-          tentativa = 0;
-          await perda;
-        }
+        await this.#entrarNoGrupo(perda);
+        const lider = textoDoEndereco(this.#enderecoDoLider!);
+        if (avisado) this.#opcoes.avisar(`Aviso: em dia com o líder ${lider}`);
+        avisado = false;
+        tentativa = 0;
+        await perda;
       } catch (erro) {
-        avisado ||= tentativa === TENTATIVAS_CALADAS;
         if (tentativa === TENTATIVAS_CALADAS && !this.#parada.signal.aborted) {
+          avisado = true;
           this.#opcoes.avisar(`Aviso: sem o líder, tentando de novo: ${textoDoErro(erro)}`);
         }
       }
@@ -1495,36 +1499,36 @@ export class Servidor {
     }
   }
 
-  /** Pede para entrar no grupo; `true` se está nele, e já pode encaminhar PUTs. */
-  async #apresentar(perda: Promise<void>): Promise<boolean> {
-    if (!this.#elo || this.#elo.perdido) {
-      this.#elo = await discar(this.#enderecoDoLider!, APRESENTAR_MS, {
+  /** Apresenta-se ao líder e espera que ele o ponha em dia: já pode encaminhar PUTs. */
+  async #entrarNoGrupo(perda: Promise<void>): Promise<void> {
+    if (!this.#eloComOLider || this.#eloComOLider.perdido) {
+      this.#eloComOLider = await discar(this.#enderecoDoLider!, APRESENTAR_MS, {
         seguranca: this.#seguranca,
         rastro: this.#rastro,
         aoPerder: () => this.#aoPerderLider(),
       });
-      this.#elo.vigiar();
-      if (this.#encerrando) this.#elo.fechar("Servidor parado");
+      this.#eloComOLider.vigiar();
+      if (this.#encerrando) this.#eloComOLider.fechar("Servidor parado");
     }
     const pedido = { tipo: "JOIN", endereco: this.endereco, token: this.#token } as const;
     // Perdida a conexão por onde o líder responderia ao JOIN, apresenta-se de novo.
-    const resposta = await Promise.race([this.#elo.pedir(pedido), perda]);
-    if (!resposta) throw new Error("a conexão com o líder se perdeu");
-    if (resposta.tipo === "ERRO") throw new Error(resposta.erro);
-    if (!this.#lider || this.#elo.perdido) return false;
+    const resposta = await Promise.race([this.#eloComOLider.pedir(pedido), perda]);
+    if (resposta?.tipo === "ERRO") throw new Error(resposta.erro);
+    if (!resposta || !this.#conexaoDoLider || this.#eloComOLider.perdido) {
+      throw new Error("a conexão com o líder se perdeu");
+    }
     this.#integrado = true;
     this.#escoarFila();
-    return true;
   }
 
   /** Quem mostra o token deste processo é o seu líder; um novo substitui o anterior. */
   #tratarLeader(conexao: Conexao, { id, token }: CorpoDe<"LEADER">): void {
-    if (this.lidero || !iguais(token, this.#token)) {
+    if (this.souLider || !iguais(token, this.#token)) {
       return this.#recusar(conexao, id, "LEADER recusado: o token não é o deste servidor");
     }
     if (this.#discoFalho) return this.#recusar(conexao, id, this.#discoFalho);
-    const anterior = this.#lider;
-    this.#lider = conexao;
+    const anterior = this.#conexaoDoLider;
+    this.#conexaoDoLider = conexao;
     conexao.papel = "lider";
     if (anterior && anterior !== conexao) this.#fechar(anterior);
     // O que o líder anterior mandou entra já: este tem de saber de tudo o que há.
@@ -1569,7 +1573,7 @@ export class Servidor {
   /** Cria a outra thread, se há o que fazer nela, e enche a tabela com o que está no disco. */
   async #iniciarReplicador(): Promise<void> {
     const { dados } = this.#opcoes;
-    const replicas = this.lidero ? this.#opcoes.replicas : 0;
+    const replicas = this.souLider ? this.#opcoes.replicas : 0;
     if (replicas === 0 && !dados) return;
     const modulo = new URL("./servidor.ts", import.meta.url);
     this.#replicador = new Worker(modulo, { type: "module" });
@@ -1650,16 +1654,9 @@ export class Servidor {
         );
         return;
       }
-      const emDia = this.#emDia();
-      if (mensagem.tipo === "reservar") {
-        const { timestamp, reserva } = mensagem;
-        const linha = new Mensagem({ tipo: "SYNC", timestamp, reserva }).linha();
-        for (const { elo } of emDia) elo.enviar(linha);
-        this.guardar({ reserva });
-        return;
-      }
-      for (const { elo } of emDia) mensagem.linhas.forEach(elo.enviar);
-      this.#gravar(mensagem.registros, mensagem.ate);
+      const { linhas, registros, ate, reserva } = mensagem;
+      for (const { elo } of this.#emDia()) linhas.forEach(elo.enviar);
+      this.#gravar(registros, ate, reserva);
     }
 
     async iniciar(
@@ -1821,20 +1818,20 @@ export class Servidor {
       return Promise.resolve(registros);
     }
 
-    #gravar(registros: readonly Registro[], ate: number): void {
+    /** Põe na fila o que se quer no disco: registros, até que timestamp vão, e a reserva. */
+    #gravar(registros: readonly Registro[], ate: number, reserva: number): void {
       const disco = this.#disco;
       if (!disco) return;
       for (const registro of registros) disco.fila.push(registro);
       disco.ate = Math.max(disco.ate, ate);
+      disco.reserva = Math.max(disco.reserva, reserva);
       this.#marcarGravacao(0);
     }
 
-    /** Guarda uma reserva; devolve quando está no disco, com tudo o que foi mandado antes. */
     guardar({ reserva }: PedidoDa<"guardar">): Promise<void> {
       const disco = this.#disco;
       if (!disco) return Promise.resolve();
-      disco.reserva = Math.max(disco.reserva, reserva);
-      this.#marcarGravacao(0);
+      this.#gravar([], 0, reserva);
       return new Promise((resolver) => disco.aoGravar.push(resolver));
     }
 
@@ -1870,13 +1867,11 @@ export class Servidor {
       }
       // COMMIT voltou com tudo sincronizado (synchronous=FULL): só agora se confirma.
       if (disco.falhou) this.#enviar({ tipo: "disco", motivo: "" });
-      Object.assign(disco, {
-        fila: [],
-        reserva: 0,
-        aoGravar: [],
-        confirmado: ate,
-        falhou: false,
-      });
+      disco.fila = [];
+      disco.reserva = 0;
+      disco.aoGravar = [];
+      disco.confirmado = ate;
+      disco.falhou = false;
       for (const resolver of aoGravar) resolver();
       this.#contar();
     }
@@ -1955,12 +1950,12 @@ interface Disco {
   /** As linhas que já havia, em ordem de timestamp; lidas uma vez, ao começar. */
   readonly linhas: ReturnType<StatementSync["iterate"]>;
   /** Registros à espera, e até que timestamp a gravação deles confirma. */
-  readonly fila: Registro[];
+  fila: Registro[];
   ate: number;
   /** Reserva à espera; zero, nenhuma. */
   reserva: number;
   /** Quem espera a próxima gravação. */
-  readonly aoGravar: (() => void)[];
+  aoGravar: (() => void)[];
   /** Se há uma gravação marcada, e se a última falhou. */
   marcada: boolean;
   falhou: boolean;
