@@ -911,6 +911,7 @@ export function textoDoErro(erro: unknown): string {
   if (erro instanceof Deno.errors.BrokenPipe) return "conexão derrubada";
   if (erro instanceof Deno.errors.AddrInUse) return "endereço já em uso";
   if (erro instanceof Deno.errors.NotFound) return "não existe";
+  if (erro instanceof Deno.errors.AlreadyExists) return "já existe, e não é uma pasta";
   if (erro instanceof Deno.errors.PermissionDenied) return "sem permissão";
   if (erro instanceof Deno.errors.NotCapable) return "sem permissão do Deno (--allow-…)";
   if (/UnknownIssuer|BadSignature/.test(erro.message)) {
@@ -919,6 +920,7 @@ export function textoDoErro(erro: unknown): string {
   if (/not ?valid ?for ?name/i.test(erro.message)) {
     return "o certificado não vale para este endereço";
   }
+  if (/KeyMismatch/.test(erro.message)) return "a chave não é a do certificado";
   if (/certificate.*expired/i.test(erro.message)) return "o certificado expirou";
   if (/InvalidContentType|tls handshake eof/i.test(erro.message)) {
     return "o outro lado não fala TLS";

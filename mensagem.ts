@@ -718,9 +718,9 @@ export const ENDERECOS_PADRAO: readonly Endereco[] = [10097, 10098, 10099].map(
 /** Caracteres de um endereço; mais não é um, e custaria a examinar. */
 const ENDERECO_MAX = 100;
 
-/** Lê um IP; `localhost` vale 127.0.0.1. @throws {TypeError} se não é um IP. */
+/** Lê um IP (IPv6 com ou sem colchetes); `localhost` vale 127.0.0.1. @throws {TypeError} se não é um. */
 export function lerIp(texto: string): string {
-  const ip = texto.trim().toLowerCase();
+  const ip = texto.trim().toLowerCase().replace(/^\[(.*:.*)\]$/, "$1");
   if (ip === "localhost") return "127.0.0.1";
   const partes = ip.split(".");
   const v4 = partes.length === 4 &&

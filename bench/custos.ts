@@ -18,7 +18,7 @@
  */
 
 import { Cliente } from "../cliente.ts";
-import { argumentosDoServidor, portasLivres, Programa } from "../tests/apoio.ts";
+import { argumentosDoServidor, lerOpcoes, portasLivres, Programa } from "../tests/apoio.ts";
 import { type Grupo, medir, type Operador, residente } from "./carga.ts";
 import { este } from "./nossos.ts";
 
@@ -95,6 +95,7 @@ async function comparar(um: Caso, outro: Caso): Promise<string> {
 }
 
 if (import.meta.main) {
+  lerOpcoes("bench:custos", { textos: [], sinais: [] }, () => {});
   const inicios: number[] = [];
   for (let n = 0; n < INICIOS; n++) inicios.push(await inicio());
   escrever(`do início ao primeiro PUT_OK: ${Math.round(mediana(inicios))} ms (mediana de 5)`);

@@ -24,7 +24,7 @@ import {
   SubjectAlternativeNameExtension,
   X509CertificateGenerator,
 } from "npm:@peculiar/x509@2.2.0";
-import { lerArgumentos, lerOpcao } from "../cliente.ts";
+import { lerArgumentos, lerOpcao, textoDoErro } from "../cliente.ts";
 import { lerIp } from "../mensagem.ts";
 
 /** Por quantos dias valem. */
@@ -87,6 +87,7 @@ if (import.meta.main) {
   const lerOpcoes = () => {
     try {
       const lidos = lerArgumentos(Deno.args, { textos: ["pasta", "ips"], sinais: [] });
+      if (lidos.livres.length > 0) throw new TypeError(`Argumento inesperado: ${lidos.livres[0]}`);
       const ips = lerOpcao(lidos, "ips", (lista) => lista.split(",").map(lerIp));
       const { pasta = "certificados", ajuda, versao } = lidos.opcoes;
       return { pasta, ips: ips ?? ["127.0.0.1"], ajuda: ajuda || versao };
@@ -100,7 +101,12 @@ if (import.meta.main) {
     escrever("Uso: certificados [--pasta=PASTA (certificados)] [--ips=IP,IP (127.0.0.1)]");
     Deno.exit(0);
   }
-  await Deno.mkdir(pasta, { recursive: true });
+  try {
+    await Deno.mkdir(pasta, { recursive: true });
+  } catch (erro) {
+    escrever(`ERRO: não é possível usar ${pasta}: ${textoDoErro(erro)}`, Deno.stderr);
+    Deno.exit(1);
+  }
   // Uma autoridade nova deixaria sem valor o que a antiga assinou: nada se escreve por cima.
   if ([...Deno.readDirSync(pasta)].some(({ name }) => /^(ca|cert|chave)\.pem$/.test(name))) {
     escrever(`ERRO: ${pasta} já tem certificados; apague-os, ou use outra --pasta`, Deno.stderr);

@@ -305,14 +305,15 @@ if (import.meta.main) {
   const args = Deno.args.filter((arg) => arg !== "--");
   const diagrama = /^--diagrama=(.+)$/.exec(args[0] ?? "")?.[1];
   if (args.length > (diagrama === undefined ? 0 : 1)) {
-    escrever(`Opção desconhecida: ${args.at(-1)}; há só --diagrama=ARQUIVO.svg`);
+    escrever(`ERRO: opção desconhecida: ${args.at(-1)}; há só --diagrama=ARQUIVO.svg`);
     Deno.exit(2);
   }
   if (diagrama !== undefined) {
     try {
-      await Deno.writeTextFile(diagrama, "");
+      // Antes de tudo, se pode ser escrito; o que lá houver só se perde no fim.
+      (await Deno.open(diagrama, { write: true, create: true })).close();
     } catch (erro) {
-      escrever(`Não é possível gravar em ${diagrama}: ${textoDoErro(erro)}`);
+      escrever(`ERRO: não é possível gravar em ${diagrama}: ${textoDoErro(erro)}`);
       Deno.exit(2);
     }
   }

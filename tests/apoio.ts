@@ -206,6 +206,7 @@ export function lerOpcoes<T>(
   try {
     const lidos = lerArgumentos(Deno.args, nomes);
     if (lidos.opcoes.ajuda || lidos.opcoes.versao) acabar(`Uso: ${uso}`, Deno.stdout, 0);
+    if (lidos.livres.length > 0) throw new TypeError(`Argumento inesperado: "${lidos.livres[0]}"`);
     return ler(lidos);
   } catch (erro) {
     return acabar(`ERRO: ${(erro as Error).message}`, Deno.stderr, 2) as never;

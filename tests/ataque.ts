@@ -56,7 +56,8 @@ const REPOUSO_MS = 20_000;
 
 /** Quantos atacam em cada fase. */
 const LENTAS = 500;
-const GULOSOS = 300;
+const GULOSOS = 100;
+const GULOSOS_DEMAIS = 300;
 const ABERTAS = 10_000;
 const EM_PARALELO = 20;
 
@@ -863,9 +864,9 @@ const lentas: Agressor = async (enderecos, segundos) => {
 };
 
 /** Muitos que pedem um value de 900 KB, muitas vezes, e não leem. */
-const gulosos: Agressor = async (enderecos, segundos) => {
+const gulosos = (quantos: number): Agressor => async (enderecos, segundos) => {
   const pedidos = codificador.encode(linha({ tipo: "GET", id: 1, key: GORDA }).repeat(20));
-  await Promise.all(Array.from({ length: GULOSOS }, async (_, n) => {
+  await Promise.all(Array.from({ length: quantos }, async (_, n) => {
     await pausar(n * 5);
     const conn = await discar(enderecos[n % enderecos.length]!);
     // O servidor pode derrubá-lo: é o que merece.
@@ -928,8 +929,9 @@ const lotes: Agressor = async (enderecos, segundos) => {
 
 const FASES: readonly (readonly [string, Agressor, "prometida" | "a mais"])[] = [
   [`${LENTAS} conexões lentas`, lentas, "prometida"],
-  [`${GULOSOS} gulosos`, gulosos, "prometida"],
+  [`${GULOSOS} gulosos`, gulosos(GULOSOS), "prometida"],
   [`${ABERTAS} conexões abertas e fechadas`, abreEFecha, "prometida"],
+  [`${GULOSOS_DEMAIS} gulosos`, gulosos(GULOSOS_DEMAIS), "a mais"],
   [`${ABERTAS} conexões sem parar`, (enderecos) => abreEFecha(enderecos, 0), "a mais"],
   ["JOINs sem resposta", joins, "a mais"],
   ["lotes de 100 000", lotes, "a mais"],

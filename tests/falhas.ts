@@ -487,7 +487,10 @@ if (import.meta.main) {
       semente: lerOpcao(lidos, "semente", inteiroEntre(0, 2 ** 32 - 1)) ??
         Math.floor(Math.random() * 2 ** 32),
       emDisco: lidos.opcoes.disco !== undefined,
-      gravar: lidos.opcoes.gravar,
+      gravar: lerOpcao(lidos, "gravar", (arquivo) => {
+        Deno.openSync(arquivo, { write: true, create: true }).close();
+        return arquivo;
+      }),
     }),
   );
   naoDeixarProgramas();

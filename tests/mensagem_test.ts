@@ -446,6 +446,7 @@ Deno.test("lerIp(), lerPorta() e lerEndereco() aceitam e normalizam o que é vá
   assertEquals(lerIp(" 127.0.0.1 "), "127.0.0.1");
   assertEquals(lerIp("localhost"), "127.0.0.1");
   assertEquals(lerIp("::1"), "::1");
+  assertEquals(lerIp("[::1]"), "::1");
   assertEquals(lerIp("2001:DB8:0::1"), "2001:db8::1");
   assertEquals(lerPorta(" 65535 "), 65535);
   assertEquals(lerEndereco("10.0.0.2:1"), { ip: "10.0.0.2", porta: 1 });
