@@ -344,6 +344,59 @@ Deno.test("Servidor lê 1024 PUTs em curso de uma conexão, e o resto só quando
   }
 });
 
+/** Faz os pulsos do servidor, de um segundo, durarem 10 ms; conta-os. */
+function apressarPulsos(): { pulsos: number } & Disposable {
+  const normal = globalThis.setTimeout;
+  const conta = {
+    pulsos: 0,
+    [Symbol.dispose]: () => void (globalThis.setTimeout = normal),
+  };
+  globalThis.setTimeout = ((tarefa: () => void, ms?: number) => {
+    if (ms !== 1000) return normal(tarefa, ms);
+    conta.pulsos++;
+    return normal(tarefa, 10);
+  }) as typeof setTimeout;
+  return conta;
+}
+
+Deno.test("Servidor dá 120 s a quem começou uma linha, e depois fecha e diz o limite", async () => {
+  using tempo = apressarPulsos();
+  await using grupo = await iniciarSozinho();
+  await using lento = await Fio.abrir(grupo.enderecos[0]!);
+  await using parado = await Fio.abrir(grupo.enderecos[0]!);
+  const inicio = tempo.pulsos;
+  await lento.enviar('{"tipo":"GET","id":1,');
+  await parado.enviar('{"tipo":"GET","id":1,');
+  await ate(() => tempo.pulsos >= inicio + 110, "passarem 110 pulsos");
+  await lento.enviar('"key":"k"}\n');
+  assertEquals((await lento.receber()).tipo, "GET_OK");
+  const [{ erro, definitivo }] = await parado.fim();
+  assertMatch(erro, /uma linha não acabou em 120 s, o limite/);
+  assert(definitivo && tempo.pulsos > inicio + 120, `fechou ao fim de ${tempo.pulsos} pulsos`);
+});
+
+Deno.test("Servidor dá 30 s a quem não lê o que pediu, e depois fecha", async () => {
+  using tempo = apressarPulsos();
+  await using grupo = await iniciarSozinho();
+  await using normal = await Fio.abrir(grupo.enderecos[0]!);
+  await normal.pedir(put(1, "grande", "x".repeat(900 * 1024)));
+  const [hostname, porta] = grupo.enderecos[0]!.split(":");
+  using guloso = await Deno.connect({ hostname: hostname!, port: Number(porta) });
+  const inicio = tempo.pulsos;
+  const pedidos = (JSON.stringify(get(1, "grande")) + "\n").repeat(100);
+  await guloso.write(new TextEncoder().encode(pedidos));
+  await ate(() => tempo.pulsos >= inicio + 60, "passarem 60 pulsos");
+  // Lê o que o sistema já tinha aceitado, e o fim: as outras respostas não vêm.
+  let lidos = 0;
+  const buffer = new Uint8Array(1024 * 1024);
+  try {
+    for (let n; lidos < 50 * 900 * 1024 && (n = await guloso.read(buffer)) !== null;) lidos += n;
+  } catch {
+    // Derrubada: também é o fim.
+  }
+  assert(lidos < 50 * 900 * 1024, `leu ${lidos} bytes: não foi despedido`);
+});
+
 Deno.test("Servidor com 4096 conexões ocupadas recusa mais uma, e diz o limite", async () => {
   const [porta] = portasLivres(1);
   const args = argumentosDoServidor(porta!, porta!, ["--replicas=1", "--prazo=120000"]);
