@@ -249,6 +249,8 @@ Deno.test("Servidor não guarda na memória as respostas de quem não lê, e ate
   // As que o sistema operacional aceitou, e uma: a que passou do limite da conexão.
   const tratados = grupo.linhas[0]!.filter((linha) => linha.includes(" GET key:grande ")).length;
   assert(tratados < 50, `tratou ${tratados} pedidos de quem não lê as respostas`);
+  const { heapUsed, external } = Deno.memoryUsage();
+  assert(heapUsed + external < 500 * 1024 * 1024, "5000 respostas de 900 KB na memória");
 });
 
 // --- A console (seção 6) -----------------------------------------------------
