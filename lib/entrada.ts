@@ -1,0 +1,225 @@
+/**
+ * De bytes a linhas: lê um canal, impõe o limite de cada linha, decodifica UTF-8 e entrega de
+ * uma vez as linhas inteiras de cada leitura, que um `TextLineStream` separa.
+ *
+ * ```ts
+ * import { TextLineStream } from "@std/streams/text-line-stream";
+ * import { abrirEntrada } from "./entrada.ts";
+ *
+ * const partes = ["um\ndo", "is\n"].map((parte) => new TextEncoder().encode(parte));
+ * const canal = {
+ *   read(buffer: Uint8Array) {
+ *     const parte = partes.shift();
+ *     if (parte) buffer.set(parte);
+ *     return Promise.resolve(parte?.length ?? null);
+ *   },
+ * };
+ * const entrada = abrirEntrada(canal, new TextLineStream(), () => 100);
+ * const lidas = [await entrada.ler(), await entrada.ler(), await entrada.ler()];
+ * if (JSON.stringify(lidas) !== '[["um"],["dois"],null]') throw new Error(JSON.stringify(lidas));
+ * ```
+ *
+ * O `TextLineStream` não é ligado por `pipeThrough` a `conn.readable`: este fecha o socket ao
+ * chegar ao fim, e quem fecha só a sua metade perderia as respostas; não há limite para uma
+ * linha; e cada linha seria tratada sozinha, quando o barato é tratar juntas as que vieram
+ * juntas. Aqui ele é alimentado à mão, e leem-se dele tantas linhas quantos fins de linha
+ * entraram.
+ *
+ * @module
+ */
+
+/** Bytes do buffer de leitura de um canal quieto: é quase tudo o que ele custa. */
+const BUFFER_BYTES_MIN = 4 * 1024;
+
+/** Bytes do buffer enquanto há muito a ler. */
+const BUFFER_BYTES_MAX = 64 * 1024;
+
+/** Quem separa o texto em linhas, sem o fim de linha: um `TextLineStream`. */
+export type Separador = TransformStream<string, string>;
+
+/** As linhas que chegam por um canal; ver {@linkcode abrirEntrada}. */
+export interface Entrada {
+  /** As próximas linhas, uma ou mais; `undefined` no fim do canal ou depois de uma {@linkcode falha}. */
+  ler(): Promise<string[] | undefined>;
+  /** Por que a leitura parou antes do fim do canal; `undefined` num fim normal. */
+  readonly falha: Error | undefined;
+  /** Bytes lidos até agora: enquanto cresce, o outro lado vive. */
+  readonly lidos: number;
+  /** Quantos blocos de linhas já saíram: parado com {@linkcode parcial} > 0, há uma linha aberta. */
+  readonly blocos: number;
+  /** Bytes da linha que ainda não acabou. */
+  readonly parcial: number;
+}
+
+/** O que {@linkcode abrirEntrada} avisa. */
+export interface AvisosDaEntrada {
+  /** Chegou uma linha. */
+  aoReceber?: ((linha: string) => void) | undefined;
+  /** O que se guarda (a linha por acabar, e o buffer acima do mínimo) cresceu de tantos bytes. */
+  aoGuardar?: ((bytes: number) => void) | undefined;
+}
+
+/**
+ * Lê linhas de um canal de bytes. Guarda no máximo uma linha, de `limite()` bytes, e um buffer,
+ * qualquer que seja o tamanho dos pedaços em que elas chegam.
+ *
+ * As falhas possíveis, sempre depois de entregues as linhas boas anteriores:
+ * `RangeError`, linha acima do limite; `TypeError`, bytes que não são UTF-8, ou são TLS;
+ * `SyntaxError`, canal encerrado no meio de uma linha.
+ */
+export function abrirEntrada(
+  canal: { read(buffer: Uint8Array): Promise<number | null> },
+  separador: Separador,
+  limite: () => number,
+  { aoReceber, aoGuardar }: AvisosDaEntrada = {},
+): Entrada {
+  const estado = { falha: undefined as Error | undefined, lidos: 0, blocos: 0, parcial: 0 };
+  const escritor = separador.writable.getWriter();
+  const leitor = separador.readable.getReader();
+  let buffer = new Uint8Array(BUFFER_BYTES_MIN);
+  /** Bytes do começo do buffer: um caractere de que falta o fim. */
+  let sobra = 0;
+  /** O texto da linha por acabar que o separador ainda não recebeu: só vai com o fim dela. */
+  let pedacos: string[] = [];
+  let guardados = 0;
+
+  /** Depois de uma leitura: o buffer do tamanho do que há a ler, e a conta do que se guarda. */
+  function acertar(lidos: number, cheio: boolean) {
+    const bytes = cheio ? BUFFER_BYTES_MAX : lidos < BUFFER_BYTES_MIN / 2 ? BUFFER_BYTES_MIN : 0;
+    if (bytes > 0 && bytes !== buffer.length) {
+      const novo = new Uint8Array(bytes);
+      novo.set(buffer.subarray(0, sobra));
+      buffer = novo;
+    }
+    const agora = buffer.length - BUFFER_BYTES_MIN + estado.parcial;
+    if (agora !== guardados) aoGuardar?.(agora - guardados);
+    guardados = agora;
+  }
+
+  /** Examina o que se leu e dá ao separador o texto; devolve quantas linhas inteiras lá pôs. */
+  function receber(lidos: number): number {
+    const bloco = buffer.subarray(0, sobra + lidos);
+    const exame = examinar(bloco, sobra - estado.parcial, limite());
+    const lido = decodificar(bloco, exame);
+    estado.falha = lido.falha;
+    estado.parcial = exame.parcial;
+    sobra = bloco.length - lido.fim;
+    buffer.copyWithin(0, lido.fim, bloco.length);
+    pedacos.push(lido.texto);
+    if (lido.linhas > 0) {
+      estado.blocos++;
+      escritor.write(pedacos.length === 1 ? lido.texto : pedacos.join(""));
+      pedacos = [];
+    }
+    return lido.linhas;
+  }
+
+  /** Lê até haver ao menos uma linha inteira; zero, no fim ou numa falha sem linha boa antes. */
+  async function lerBloco(): Promise<number> {
+    while (!estado.falha) {
+      const lidos = await canal.read(buffer.subarray(sobra));
+      if (lidos === null) {
+        if (estado.parcial > 0) {
+          estado.falha = new SyntaxError("Linha recusada: a conexão acabou antes do fim da linha");
+        }
+        return 0;
+      }
+      if (estado.lidos === 0 && pareceTls(buffer)) {
+        estado.falha = new TypeError("Conexão recusada: um lado usa TLS, e o outro não");
+        return 0;
+      }
+      estado.lidos += lidos;
+      const cheio = sobra + lidos === buffer.length;
+      const linhas = receber(lidos);
+      acertar(lidos, cheio);
+      if (linhas > 0) return linhas;
+    }
+    return 0;
+  }
+
+  return Object.assign(estado, {
+    async ler() {
+      const quantas = await lerBloco();
+      if (quantas === 0) return undefined;
+      const linhas: string[] = [];
+      while (linhas.length < quantas) linhas.push((await leitor.read()).value!);
+      if (aoReceber) linhas.forEach(aoReceber);
+      return linhas;
+    },
+  });
+}
+
+/** O que há num bloco de bytes. */
+interface Exame {
+  /** Linhas inteiras e dentro do limite, e onde acaba a última. */
+  readonly linhas: number;
+  readonly fim: number;
+  /** Bytes da linha que começa depois delas. */
+  readonly parcial: number;
+  /** Se essa linha passa do limite. */
+  readonly falha: RangeError | undefined;
+}
+
+/** Acha os fins de linha; a linha em curso começou em `inicio`, talvez antes deste bloco. */
+function examinar(bloco: Uint8Array, inicio: number, limite: number): Exame {
+  let [linhas, fim] = [0, 0];
+  const longa = (bytes: number) =>
+    new RangeError(`Linha recusada: ${bytes} bytes ou mais, o limite é ${limite}`);
+  for (let n; (n = bloco.indexOf(10, fim)) >= 0;) {
+    // Um "\r" antes do "\n" não é da linha; se ficou no bloco anterior, dá-se por ele.
+    const bytes = n - inicio - (n === 0 || bloco[n - 1] === 13 ? 1 : 0);
+    if (bytes > limite) return { linhas, fim, parcial: bytes, falha: longa(bytes) };
+    linhas++;
+    inicio = fim = n + 1;
+  }
+  const parcial = bloco.length - inicio;
+  const folga = bloco[bloco.length - 1] === 13 ? 1 : 0;
+  return { linhas, fim, parcial, falha: parcial > limite + folga ? longa(parcial) : undefined };
+}
+
+const decodificador = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** O texto de um bloco: até onde vai, quantas linhas inteiras leva, e por que não vai além. */
+function decodificar(
+  bloco: Uint8Array,
+  exame: Exame,
+): { texto: string; fim: number; linhas: number; falha: Error | undefined } {
+  const { linhas, falha } = exame;
+  const fim = falha ? exame.fim : fimDosInteiros(bloco);
+  try {
+    return { texto: decodificador.decode(bloco.subarray(0, fim)), fim, linhas, falha };
+  } catch (cause) {
+    return decodificarAsBoas(bloco, new TypeError("Linha recusada: não é UTF-8", { cause }));
+  }
+}
+
+/** As linhas que são UTF-8 antes da primeira que não é. */
+function decodificarAsBoas(bloco: Uint8Array, falha: Error) {
+  let [texto, fim, linhas] = ["", 0, 0];
+  for (let n; (n = bloco.indexOf(10, fim)) >= 0; fim = n + 1) {
+    try {
+      texto += decodificador.decode(bloco.subarray(fim, n + 1));
+    } catch {
+      break;
+    }
+    linhas++;
+  }
+  return { texto, fim, linhas, falha };
+}
+
+/** Onde acaba o último caractere inteiro: o resto, de 1 a 3 bytes, fica para a próxima leitura. */
+function fimDosInteiros(bloco: Uint8Array): number {
+  for (let volta = 1; volta <= Math.min(3, bloco.length); volta++) {
+    const byte = bloco[bloco.length - volta]!;
+    if (byte < 0x80) break;
+    // O primeiro byte de um caractere diz quantos ele tem.
+    const tem = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 0;
+    if (tem > 0) return tem > volta ? bloco.length - volta : bloco.length;
+  }
+  return bloco.length;
+}
+
+/** Como começa um registro TLS: um aviso ou o começo de uma conversa, da versão 3.algo. */
+function pareceTls([tipo, versao]: Uint8Array): boolean {
+  return (tipo === 0x15 || tipo === 0x16) && versao === 3;
+}

@@ -1,0 +1,185 @@
+/**
+ * De linhas a bytes: o que se envia numa volta do laço de eventos sai numa escrita só, e há
+ * uma escrita por vez. É o que torna barato responder a muitos. (A ideia é do cliente do NATS,
+ * core/src/protocol.ts.)
+ *
+ * ```ts
+ * import { abrirSaida } from "./saida.ts";
+ *
+ * let escrito = "";
+ * const saida = abrirSaida({
+ *   write(bytes: Uint8Array) {
+ *     escrito += new TextDecoder().decode(bytes);
+ *     return Promise.resolve(bytes.length);
+ *   },
+ * });
+ * saida.emLotes = true;
+ * saida.enviar('{"a":1}');
+ * saida.enviar('{"a":2}');
+ * await saida.esvaziar();
+ * if (escrito !== '[{"a":1},{"a":2}]\n') throw new Error(escrito);
+ * ```
+ *
+ * @module
+ */
+
+/** Caracteres de um lote de linhas JSON numa linha só; acima, o lote vira vários. */
+export const LOTE_MAX = 128 * 1024;
+
+/**
+ * Caracteres codificados e escritos por vez: as linhas que cabem vão juntas, e uma maior vai
+ * em fatias, para que a quem não lê não se guarde outro tanto em bytes.
+ */
+const ESCRITA_MAX = 128 * 1024;
+
+/** As linhas que saem por um canal; ver {@linkcode abrirSaida}. */
+export interface Saida {
+  /** Se o outro lado entende lotes: várias linhas JSON da mesma volta vão num array só. */
+  emLotes: boolean;
+  /** Caracteres entregues a {@linkcode enviar} e ainda não escritos. */
+  readonly fila: number;
+  /** Bytes já escritos: enquanto cresce, o outro lado lê. */
+  readonly escritos: number;
+  /** Põe uma linha (sem o fim) na fila. Depois de uma falha do canal, nada faz. */
+  enviar(linha: string): void;
+  /** Espera que saia o que está na fila, ou que o canal falhe. */
+  esvaziar(): Promise<void>;
+}
+
+/** O que {@linkcode abrirSaida} avisa. */
+export interface AvisosDaSaida {
+  /** Uma linha entrou na fila. */
+  aoEnviar?: ((linha: string) => void) | undefined;
+  /** A fila diminuiu de tantos caracteres: foram escritos, ou se perderam. */
+  aoEscrever?: (caracteres: number) => void;
+  /** O canal falhou; o que estava na fila se perdeu. */
+  aoFalhar?: (erro: unknown) => void;
+}
+
+const codificador = new TextEncoder();
+
+/** Escreve linhas num canal de bytes, juntando as que vêm juntas. */
+export function abrirSaida(
+  canal: { write(bytes: Uint8Array): Promise<number> },
+  { aoEnviar, aoEscrever, aoFalhar }: AvisosDaSaida = {},
+): Saida {
+  let linhas: string[] = [];
+  let escoando = false;
+  let falhou = false;
+  /** Quem espera que saia o que já estava na fila, e quantos caracteres ainda faltam a cada um. */
+  const esperas: { falta: number; readonly avisar: () => void }[] = [];
+
+  function descontar(caracteres: number) {
+    for (const espera of esperas) espera.falta -= caracteres;
+    while (esperas.length > 0 && esperas[0]!.falta <= 0) esperas.shift()!.avisar();
+  }
+
+  async function escoar() {
+    escoando = true;
+    try {
+      while (linhas.length > 0) {
+        // Acabado o código síncrono em curso, está na fila tudo o que uma leitura provocou.
+        await undefined;
+        const { parte, tamanho } = tirarParte(linhas);
+        const texto = (saida.emLotes ? juntarEmLotes(parte) : parte).join("\n");
+        await escreverFatias(canal, texto, (bytes) => saida.escritos += bytes);
+        saida.fila -= tamanho;
+        aoEscrever?.(tamanho);
+        descontar(tamanho);
+      }
+    } catch (erro) {
+      falhou = true;
+      const perdidos = saida.fila;
+      linhas = [];
+      saida.fila = 0;
+      aoEscrever?.(perdidos);
+      aoFalhar?.(erro);
+    }
+    escoando = false;
+    descontar(Infinity);
+  }
+
+  const saida = {
+    emLotes: false,
+    fila: 0,
+    escritos: 0,
+    enviar(linha: string) {
+      if (falhou) return;
+      aoEnviar?.(linha);
+      linhas.push(linha);
+      saida.fila += linha.length + 1;
+      if (!escoando) escoar();
+    },
+    esvaziar(): Promise<void> {
+      return new Promise((avisar) =>
+        escoando ? esperas.push({ falta: saida.fila, avisar }) : avisar()
+      );
+    },
+  };
+  return saida;
+}
+
+/** Escreve um texto e um fim de linha, uma fatia por vez; `contar` recebe os bytes de cada escrita. */
+async function escreverFatias(
+  canal: { write(bytes: Uint8Array): Promise<number> },
+  texto: string,
+  contar: (bytes: number) => void,
+): Promise<void> {
+  let [inicio, fim] = [0, 0];
+  do {
+    fim = fimDaFatia(texto, inicio);
+    const fatia = texto.slice(inicio, fim);
+    const bytes = codificador.encode(fim < texto.length ? fatia : fatia + "\n");
+    for (let n = 0; n < bytes.length;) {
+      const escritos = await canal.write(bytes.subarray(n));
+      n += escritos;
+      contar(escritos);
+    }
+    inicio = fim;
+  } while (fim < texto.length);
+}
+
+/** Onde acaba a fatia que começa num lugar do texto, sem partir um par de surrogates. */
+function fimDaFatia(texto: string, inicio: number): number {
+  const fim = inicio + ESCRITA_MAX;
+  const ultimo = texto.charCodeAt(fim - 1);
+  return ultimo >= 0xd800 && ultimo < 0xdc00 ? fim - 1 : fim;
+}
+
+/** Tira da fila o que cabe numa escrita, ou uma linha só; o tamanho inclui os fins de linha. */
+function tirarParte(fila: string[]): { parte: string[]; tamanho: number } {
+  let [quantas, tamanho] = [0, 0];
+  for (const { length } of fila) {
+    if (quantas > 0 && tamanho + length + 1 > ESCRITA_MAX) break;
+    tamanho += length + 1;
+    quantas++;
+  }
+  return { parte: fila.splice(0, quantas), tamanho };
+}
+
+/**
+ * Junta linhas JSON em lotes de até {@linkcode LOTE_MAX} caracteres, um array numa linha cada;
+ * uma sozinha, ou um lote que já vem pronto, fica como está.
+ */
+export function juntarEmLotes(linhas: readonly string[]): string[] {
+  const lotes: string[] = [];
+  let lote: string[] = [];
+  let tamanho = 0;
+  const fechar = () => {
+    if (lote.length > 0) lotes.push(lote.length === 1 ? lote[0]! : `[${lote.join(",")}]`);
+    lote = [];
+    tamanho = 0;
+  };
+  for (const linha of linhas) {
+    const pronto = linha.startsWith("[");
+    tamanho += linha.length + 1;
+    if (pronto || tamanho > LOTE_MAX) {
+      fechar();
+      tamanho = linha.length + 1;
+    }
+    if (pronto) lotes.push(linha);
+    else lote.push(linha);
+  }
+  fechar();
+  return lotes;
+}

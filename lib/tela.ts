@@ -1,0 +1,74 @@
+/**
+ * A tela: stdout e stderr. Escrever não falha, nem espera por quem a lê.
+ *
+ * ```ts
+ * import { abrirTela } from "./tela.ts";
+ *
+ * const tela = abrirTela();
+ * tela.erro("isto vai para stderr");
+ * await tela.esvaziar();
+ * ```
+ *
+ * @module
+ */
+
+import { abrirSaida } from "./saida.ts";
+import { textoDoErro } from "./texto.ts";
+
+/** Quanto uma linha de stdout espera por outras, em milissegundos: uma escrita para cada custaria caro. */
+const TELA_INTERVALO_MS = 5;
+
+/** Caracteres à espera de uma saída que ninguém lê; além, as linhas novas se perdem e são contadas. */
+const TELA_MAX = 16 * 1024 * 1024;
+
+/** A tela; ver {@linkcode abrirTela}. */
+export interface Tela {
+  /** Uma linha em stdout. */
+  linha(texto: string): void;
+  /** Uma linha em stderr. */
+  erro(texto: string): void;
+  /** Espera que tudo tenha sido escrito. */
+  esvaziar(): Promise<void>;
+}
+
+/** Abre a tela. As linhas de stdout que chegam perto umas das outras saem numa escrita só. */
+export function abrirTela(): Tela {
+  const stderr = abrirSaida(Deno.stderr);
+  const stdout = abrirSaida(Deno.stdout, {
+    aoFalhar: (erro) =>
+      stderr.enviar(`Aviso: as linhas não podem ser mostradas: ${textoDoErro(erro)}`),
+  });
+  let linhas: string[] = [];
+  let caracteres = 0;
+  let perdidas = 0;
+  let marcada: ReturnType<typeof setTimeout> | undefined;
+
+  function soltar() {
+    clearTimeout(marcada);
+    marcada = undefined;
+    if (linhas.length > 0) stdout.enviar(linhas.join("\n"));
+    linhas = [];
+    caracteres = 0;
+  }
+
+  return {
+    linha(texto) {
+      if (stdout.fila + caracteres > TELA_MAX) return void perdidas++;
+      if (perdidas > 0) {
+        stderr.enviar(`Aviso: ${perdidas} linhas não foram mostradas: a console não era lida`);
+        perdidas = 0;
+      }
+      linhas.push(texto);
+      caracteres += texto.length + 1;
+      marcada ??= setTimeout(soltar, TELA_INTERVALO_MS);
+    },
+    erro(texto) {
+      if (stderr.fila <= TELA_MAX) stderr.enviar(texto);
+    },
+    async esvaziar() {
+      soltar();
+      await stdout.esvaziar();
+      await stderr.esvaziar();
+    },
+  };
+}

@@ -1,0 +1,91 @@
+/**
+ * Mostrar e citar texto alheio, e dizer erros em palavras nossas.
+ *
+ * ```ts
+ * import { citar, visivel } from "./texto.ts";
+ *
+ * if (visivel("a\nb") !== "a\\nb") throw new Error("o fim de linha não ficou à vista");
+ * if (citar("x".repeat(99)).length > 45) throw new Error("não encurtou");
+ * ```
+ *
+ * @module
+ */
+
+/** Caracteres de um texto alheio repetidos numa mensagem de erro; o resto é cortado. */
+const CITACAO_MAX = 40;
+
+// Controles (C0, DEL, C1), separadores de linha e inversores de direção: tudo o
+// que, vindo de fora, forjaria uma linha ou mandaria no terminal.
+const INVISIVEIS = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
+
+const ESCAPES: { readonly [caractere: string]: string } = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+
+/** O texto com os caracteres de controle à vista: `\n`, `\x1b`, `\u2028`. */
+export function visivel(texto: string): string {
+  return texto.replace(INVISIVEIS, (caractere) => {
+    const codigo = caractere.charCodeAt(0);
+    return ESCAPES[caractere] ??
+      (codigo < 0x100 ? `\\x${codigo.toString(16).padStart(2, "0")}` : `\\u${codigo.toString(16)}`);
+  });
+}
+
+/** JSON com os mesmos caracteres escapados como JSON manda (`\u001b`): continua a valer o mesmo. */
+export function jsonVisivel(valor: unknown): string {
+  return JSON.stringify(valor).replace(
+    INVISIVEIS,
+    (caractere) => `\\u${caractere.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+/** O começo de um texto alheio, entre aspas e sem caracteres de controle. */
+export function citar(texto: string): string {
+  return `"${encurtar(texto)}"`;
+}
+
+/** O começo de um valor alheio, como JSON o escreve; `undefined` é "nada". */
+export function citarJson(valor: unknown): string {
+  return valor === undefined ? "nada" : encurtar(JSON.stringify(valor));
+}
+
+function encurtar(texto: string): string {
+  const curto = texto.length <= CITACAO_MAX ? texto : texto.slice(0, CITACAO_MAX) + "…";
+  return visivel(curto.toWellFormed());
+}
+
+/** Bytes de um texto em UTF-8. */
+export function bytesEmUtf8(texto: string): number {
+  return codificador.encode(texto).length;
+}
+
+const codificador = new TextEncoder();
+
+/** Nossas palavras para cada classe de erro do sistema. */
+const PALAVRAS: readonly (readonly [new (...args: never[]) => Error, string])[] = [
+  [Deno.errors.ConnectionRefused, "conexão recusada"],
+  [Deno.errors.ConnectionReset, "conexão derrubada"],
+  [Deno.errors.BrokenPipe, "conexão derrubada"],
+  [Deno.errors.AddrInUse, "endereço já em uso"],
+  [Deno.errors.AddrNotAvailable, "o endereço não é desta máquina"],
+  [Deno.errors.NotFound, "não existe"],
+  [Deno.errors.AlreadyExists, "já existe, e não é uma pasta"],
+  [Deno.errors.PermissionDenied, "sem permissão"],
+  [Deno.errors.NotCapable, "sem permissão do Deno (--allow-…)"],
+];
+
+/** Nossas palavras para os erros que só o texto distingue: os de TLS. */
+const PALAVRAS_DO_TEXTO: readonly (readonly [RegExp, string])[] = [
+  [/UnknownIssuer|BadSignature/, "o certificado não é da autoridade de --tls-ca"],
+  [/not ?valid ?for ?name/i, "o certificado não vale para este endereço"],
+  [/KeyMismatch/, "a chave não é a do certificado"],
+  [/certificate.*expired/i, "o certificado expirou"],
+  [/InvalidContentType|tls handshake eof/i, "o outro lado não fala TLS"],
+];
+
+/** Nossas palavras para os erros de rede e de disco mais comuns; os outros, como vierem. */
+export function textoDoErro(erro: unknown): string {
+  if (!(erro instanceof Error)) return String(erro);
+  const porClasse = PALAVRAS.find(([classe]) => erro instanceof classe);
+  if (porClasse) return porClasse[1];
+  const porTexto = PALAVRAS_DO_TEXTO.find(([expressao]) => expressao.test(erro.message));
+  return porTexto ? porTexto[1] : visivel(erro.message);
+}
