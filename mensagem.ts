@@ -1,11 +1,10 @@
 /**
  * O que viaja entre clientes e servidores, e entre servidores: a classe
- * {@linkcode Mensagem}, escrita como um objeto JSON numa linha de texto UTF-8.
+ * {@linkcode Mensagem}, escrita como um objeto JSON numa linha de texto UTF-8, e a
+ * conexão que a leva, enquadrada por `TextLineStream`.
  *
- * O módulo é puro: não abre conexões, não olha o relógio e não guarda estado
- * global. Na ordem: limites, os tipos de mensagem, a classe (ler e escrever uma
- * mensagem), a entrada e a saída de linhas sobre um canal de bytes, endereços e
- * o que se mostra na console.
+ * Na ordem: limites, os tipos de mensagem, a classe (ler e escrever uma mensagem), a
+ * conexão, e a prova do segredo de quem disca.
  *
  * ```ts
  * import { Mensagem } from "./mensagem.ts";
@@ -18,6 +17,16 @@
  *
  * @module
  */
+
+import { TextLineStream } from "@std/streams/text-line-stream";
+import { type Canal, fecharSeAberto } from "./lib/canal.ts";
+import { type Endereco, textoDoEndereco } from "./lib/endereco.ts";
+import { abrirElo, type AvisosDoElo, type Elo, falha } from "./lib/pedidos.ts";
+import type { Rastro } from "./lib/rastro.ts";
+import { LOTE_MAX } from "./lib/saida.ts";
+import { conferirProva, provar, type Seguranca } from "./lib/seguranca.ts";
+import { DE_VERDADE, type Tempo } from "./lib/tempo.ts";
+import { bytesEmUtf8, citar, citarJson, textoDoErro } from "./lib/texto.ts";
 
 // === Limites =================================================================
 
@@ -40,23 +49,11 @@ export const LINHA_DE_SERVIDOR_BYTES_MAX: number = LINHA_BYTES_MAX + ENVELOPE_BY
 /** Bytes UTF-8 de uma key; acima, ERRO definitivo. */
 export const KEY_BYTES_MAX = 1024;
 
-/** Caracteres de um lote de mensagens numa linha só; acima, o lote vira vários. */
-export const LOTE_MAX = 128 * 1024;
+/** Espera máxima por uma conexão, em milissegundos: quem sumiu da rede não gasta o prazo dos outros. */
+const CONECTAR_MS = 2_000;
 
-/**
- * Caracteres codificados e escritos por vez: as linhas que cabem vão juntas, e uma maior vai
- * em fatias, para que a quem não lê não se guarde outro tanto em bytes.
- */
-const ESCRITA_MAX = 128 * 1024;
-
-/** Bytes do buffer de leitura de uma conexão quieta: é o que custa cada uma. */
-const LEITURA_BYTES_MIN = 4 * 1024;
-
-/** Bytes até onde o buffer cresce por haver muito a ler; além, só por uma linha comprida. */
-const LEITURA_BYTES_MAX = 64 * 1024;
-
-/** Caracteres de um texto alheio repetidos numa mensagem de erro; o resto é cortado. */
-const CITACAO_MAX = 40;
+/** Num rastro, que outros podem ler, não fica o token que prova quem é o líder. */
+export const CAMPOS_SECRETOS: readonly string[] = ["token"];
 
 if (LOTE_MAX * 3 > LINHA_BYTES_MAX) {
   throw new RangeError("LOTE_MAX em UTF-8 tem de caber em LINHA_BYTES_MAX");
@@ -352,7 +349,7 @@ function lerKey(campos: Campos): string {
   }
   // Um caractere UTF-16 ocupa de 1 a 3 bytes em UTF-8: quase sempre basta o comprimento.
   if (key.length * 3 > KEY_BYTES_MAX) {
-    const bytes = new TextEncoder().encode(key).length;
+    const bytes = bytesEmUtf8(key);
     if (bytes > KEY_BYTES_MAX) {
       throw new RangeError(`Mensagem recusada: key de ${bytes} bytes, o limite é ${KEY_BYTES_MAX}`);
     }
@@ -360,424 +357,121 @@ function lerKey(campos: Campos): string {
   return key;
 }
 
-/** O começo de um texto alheio, entre aspas e sem caracteres de controle. */
-export function citar(texto: string): string {
-  return `"${encurtar(texto)}"`;
-}
+// === A conexão que leva mensagens ============================================
+// Quem pergunta disca. Cada conexão leva linhas, enquadradas por TextLineStream; numa
+// que nós discamos, pedidos num sentido e respostas no outro.
 
-/** O começo de um valor alheio, como JSON o escreve. */
-function citarJson(valor: unknown): string {
-  return valor === undefined ? "nada" : encurtar(JSON.stringify(valor));
-}
-
-function encurtar(texto: string): string {
-  const curto = texto.length <= CITACAO_MAX ? texto : texto.slice(0, CITACAO_MAX) + "…";
-  return visivel(curto.toWellFormed());
-}
-
-// === Entrada: de bytes a linhas ==============================================
-// Lê a conexão, guarda a linha que ainda não acabou, impõe o limite, decodifica
-// UTF-8 e entrega de uma vez as linhas inteiras de cada leitura: com streams
-// (`conn.readable`, TextLineStream) cada linha custaria várias promessas. Além
-// disso, `conn.readable` fecha o socket ao chegar ao fim, e um cliente que fecha
-// só a sua metade perderia as respostas.
-
-/** Como começa um registro TLS: um aviso ou o começo de uma conversa, da versão 3.algo. */
-function pareceTls([tipo, versao]: Uint8Array): boolean {
-  return (tipo === 0x15 || tipo === 0x16) && versao === 3;
-}
-
-/** As linhas que chegam por um canal; ver {@linkcode abrirEntrada}. */
-export interface Entrada {
+/** O que um processo pede ao mundo, com o verdadeiro por padrão: um teste põe o seu. */
+export interface Mundo extends Tempo {
   /**
-   * As próximas linhas (uma ou mais; nenhuma, só antes de uma {@linkcode falha}), sem
-   * o fim de linha; `undefined` no fim do canal ou depois de uma falha.
+   * Abre uma conexão TCP, ou TLS.
+   *
+   * @throws {Error} se não conecta no prazo, em milissegundos; o `cause` diz que nada foi enviado.
    */
-  ler(): Promise<string[] | undefined>;
-  /** Por que a leitura parou antes do fim do canal; `undefined` num fim normal. */
-  readonly falha: Error | undefined;
-  /** Bytes lidos até agora: enquanto cresce, o outro lado vive. */
-  readonly lidos: number;
-  /** Quantos blocos de linhas já saíram: parado com {@linkcode parcial} > 0, há uma linha aberta. */
-  readonly blocos: number;
-  /** Bytes da linha que ainda não acabou. */
-  readonly parcial: number;
+  conectar(endereco: Endereco, prazo: number, tls?: Seguranca["tls"]): Promise<Canal>;
 }
 
-/** O que {@linkcode abrirEntrada} avisa. */
-export interface AvisosDaEntrada {
-  /** Chegou uma linha. */
-  aoReceber?: ((linha: string) => void) | undefined;
-  /** O buffer cresceu (ou, negativo, diminuiu) de tantos bytes. */
-  aoCrescer?: (bytes: number) => void;
+/** O mundo de verdade: o relógio e a rede da máquina. */
+export const MUNDO: Mundo = { ...DE_VERDADE, conectar };
+
+/** Quem separa as linhas de uma conexão, aceita ou discada. */
+export function enquadrar(): TextLineStream {
+  return new TextLineStream();
 }
+
+/** Como {@linkcode discar}, e o que o elo avisa. */
+export interface OpcoesAoDiscar extends AvisosDoElo<Corpo> {
+  /** Como provar quem se é, e proteger o que viaja (nada). */
+  seguranca?: Seguranca | undefined;
+  /** Anota o que passa (nada). */
+  rastro?: Rastro | undefined;
+  /** De onde vêm a rede e o relógio (os verdadeiros). */
+  mundo?: Mundo | undefined;
+}
+
+/** O sinal de vida. */
+const PULSE = new Mensagem({ tipo: "PULSE" }).linha();
 
 /**
- * Lê linhas de um canal de bytes. Ocupa no máximo `limite()` bytes e um pouco,
- * qualquer que seja o tamanho dos pedaços em que elas chegam.
+ * Disca para um servidor; com um segredo, prova que o sabe, e exige dele o mesmo.
  *
- * As falhas possíveis, sempre depois de entregues as linhas boas anteriores:
- * `RangeError`, linha acima do limite; `TypeError`, bytes que não são UTF-8, ou são TLS;
- * `SyntaxError`, canal encerrado no meio de uma linha.
+ * @param prazo Espera máxima pela conexão, em milissegundos, até {@linkcode CONECTAR_MS}.
+ * @throws {Error} se não conecta; `cause.definitivo` verdadeiro, nada foi enviado.
  */
-export function abrirEntrada(
-  canal: { read(buffer: Uint8Array): Promise<number | null> },
-  limite: () => number,
-  { aoReceber, aoCrescer }: AvisosDaEntrada = {},
-): Entrada {
-  let buffer = new Uint8Array(LEITURA_BYTES_MIN);
-  const estado = { falha: undefined as Error | undefined, lidos: 0, blocos: 0, parcial: 0 };
-
-  /** Tira do buffer as linhas inteiras, que acabam em `fim`, e guarda o começo da próxima. */
-  function tirar(fim: number): string {
-    const { texto, falha } = decodificar(buffer.subarray(0, fim), limite());
-    estado.falha = falha;
-    buffer.copyWithin(0, fim, estado.parcial);
-    estado.parcial -= fim;
-    estado.blocos++;
-    return texto;
-  }
-
-  function redimensionar(bytes: number) {
-    const novo = new Uint8Array(bytes);
-    novo.set(buffer.subarray(0, estado.parcial));
-    aoCrescer?.(novo.length - buffer.length);
-    buffer = novo;
-  }
-
-  /** Lê até haver ao menos uma linha inteira; `undefined` no fim ou numa falha sem linha boa antes. */
-  async function lerBloco(): Promise<string | undefined> {
-    for (;;) {
-      const livres = buffer.length - estado.parcial;
-      const lidos = await canal.read(buffer.subarray(estado.parcial));
-      if (lidos === null) {
-        if (estado.parcial > 0) {
-          estado.falha = new SyntaxError("Linha recusada: a conexão acabou antes do fim da linha");
-        }
-        return undefined;
-      }
-      const inicio = estado.parcial;
-      if (estado.lidos === 0 && pareceTls(buffer)) {
-        estado.parcial = 0;
-        estado.falha = new TypeError("Conexão recusada: um lado usa TLS, e o outro não");
-        return undefined;
-      }
-      estado.lidos += lidos;
-      estado.parcial += lidos;
-      const fim = buffer.subarray(inicio, estado.parcial).lastIndexOf(10) + 1;
-      const bloco = fim > 0 ? tirar(inicio + fim) : undefined;
-      if (bloco !== undefined && estado.falha) return bloco;
-      // Um "\r" no fim ainda pode ser parte do fim de linha.
-      if (estado.parcial > limite() + (buffer[estado.parcial - 1] === 13 ? 1 : 0)) {
-        estado.falha = linhaLonga(estado.parcial, limite());
-        return bloco;
-      }
-      if (estado.parcial === buffer.length || (lidos === livres && lidos < LEITURA_BYTES_MAX)) {
-        redimensionar(Math.min(buffer.length * 2, limite() + LEITURA_BYTES_MIN));
-      } else if (estado.parcial === 0 && buffer.length > LEITURA_BYTES_MIN && lidos < livres / 8) {
-        redimensionar(LEITURA_BYTES_MIN);
-      }
-      if (bloco !== undefined) return bloco;
-    }
-  }
-
-  return Object.assign(estado, {
-    async ler() {
-      const bloco = estado.falha ? undefined : await lerBloco();
-      const linhas = bloco === undefined ? undefined : separar(bloco);
-      if (aoReceber) linhas?.forEach(aoReceber);
-      return linhas;
-    },
+export async function discar(
+  endereco: Endereco,
+  prazo: number,
+  { seguranca = {}, rastro, mundo = MUNDO, ...avisos }: OpcoesAoDiscar = {},
+): Promise<Elo<Corpo>> {
+  const fim = mundo.agora() + prazo;
+  const canal = await mundo.conectar(endereco, prazo, seguranca.tls);
+  const elo = abrirElo<Corpo>(canal, textoDoEndereco(endereco), {
+    ...avisos,
+    rastro,
+    tempo: mundo,
+    separador: enquadrar(),
+    linhaBytesMax: LINHA_DE_SERVIDOR_BYTES_MAX,
+    ler: (linha) => Mensagem.abrir(linha).itens.map((item) => Mensagem.ler(item).corpo),
+    escrever: (corpo) => new Mensagem(corpo).linha(),
+    pulso: PULSE,
   });
-}
-
-/** As linhas de um bloco, que acaba em fim de linha (`\n` ou `\r\n`) ou é vazio. */
-function separar(bloco: string): string[] {
-  const linhas = bloco.split("\n");
-  linhas.pop();
-  if (!bloco.includes("\r")) return linhas;
-  return linhas.map((linha) => linha.endsWith("\r") ? linha.slice(0, -1) : linha);
-}
-
-function linhaLonga(bytes: number, limite: number): RangeError {
-  return new RangeError(`Linha recusada: ${bytes} bytes ou mais, o limite é ${limite}`);
-}
-
-const decodificador = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-/** Decodifica linhas inteiras; na primeira ruim, fica com as boas de antes dela. */
-function decodificar(
-  bloco: Uint8Array,
-  limite: number,
-): { texto: string; falha: Error | undefined } {
-  if (bloco.length <= limite) {
+  if (seguranca.segredo !== undefined) {
     try {
-      return { texto: decodificador.decode(bloco), falha: undefined };
-    } catch {
-      // Alguma linha não é UTF-8: abaixo, uma a uma, para achar qual.
-    }
-  }
-  let texto = "";
-  for (let inicio = 0; inicio < bloco.length;) {
-    const fim = bloco.indexOf(10, inicio) + 1;
-    const bytes = fim - 1 - inicio - (bloco[fim - 2] === 13 ? 1 : 0);
-    if (bytes > limite) return { texto, falha: linhaLonga(bytes, limite) };
-    try {
-      texto += decodificador.decode(bloco.subarray(inicio, fim));
-    } catch (cause) {
-      return { texto, falha: new TypeError("Linha recusada: não é UTF-8", { cause }) };
-    }
-    inicio = fim;
-  }
-  return { texto, falha: undefined };
-}
-
-// === Saída: de linhas a bytes ================================================
-// O que se envia em resposta a uma leitura sai numa escrita só, e há uma escrita
-// por vez: é o que torna barato responder a muitos. (A ideia é do cliente do NATS,
-// core/src/protocol.ts.)
-
-/** As linhas que saem por um canal; ver {@linkcode abrirSaida}. */
-export interface Saida {
-  /** Se o outro lado entende lotes: várias mensagens da mesma volta vão num array só. */
-  emLotes: boolean;
-  /** Caracteres entregues a {@linkcode enviar} e ainda não escritos. */
-  readonly fila: number;
-  /** Bytes já escritos: enquanto cresce, o outro lado lê. */
-  readonly escritos: number;
-  /** Põe uma linha (sem o fim) na fila. Depois de uma falha do canal, nada faz. */
-  enviar(linha: string): void;
-  /** Espera que saia o que está na fila, ou que o canal falhe. */
-  esvaziar(): Promise<void>;
-}
-
-/** O que {@linkcode abrirSaida} pergunta e avisa. */
-export interface OpcoesDaSaida {
-  /**
-   * Quando fazer cada escrita: cumprida a promessa. Sem ela, acabado o código
-   * síncrono em curso, o que junta tudo o que uma leitura provocou.
-   */
-  agendar?: () => Promise<void>;
-  /** Uma linha entrou na fila. */
-  aoEnviar?: ((linha: string) => void) | undefined;
-  /** A fila diminuiu de tantos caracteres: foram escritos, ou se perderam. */
-  aoEscrever?: (caracteres: number) => void;
-  /** O canal falhou; o que estava na fila se perdeu. */
-  aoFalhar?: (erro: unknown) => void;
-}
-
-/** No meio de um trabalho comprido, deixa que se atenda o que chegou pela rede; custa 1 ms. */
-export function darAVez(): Promise<void> {
-  return new Promise((resolver) => setTimeout(resolver, 0));
-}
-
-const microtarefa = () => Promise.resolve();
-const codificador = new TextEncoder();
-
-/** Escreve linhas num canal de bytes, juntando as que vêm juntas. */
-export function abrirSaida(
-  canal: { write(bytes: Uint8Array): Promise<number> },
-  { agendar = microtarefa, aoEnviar, aoEscrever, aoFalhar }: OpcoesDaSaida = {},
-): Saida {
-  let linhas: string[] = [];
-  let escoando = false;
-  let falhou = false;
-  /** Quem espera que saia o que já estava na fila, e quantos caracteres ainda faltam a cada um. */
-  const esperas: { falta: number; readonly avisar: () => void }[] = [];
-
-  function descontar(caracteres: number) {
-    for (const espera of esperas) espera.falta -= caracteres;
-    while (esperas.length > 0 && esperas[0]!.falta <= 0) esperas.shift()!.avisar();
-  }
-
-  async function escoar() {
-    escoando = true;
-    try {
-      while (linhas.length > 0) {
-        // Uma escrita já cheia não tem por que esperar: nada mais iria com ela.
-        if (saida.fila < ESCRITA_MAX) await agendar();
-        const { parte, tamanho } = tirarParte(linhas);
-        const texto = (saida.emLotes ? juntarEmLotes(parte) : parte).join("\n");
-        await escreverFatias(canal, texto, (bytes) => saida.escritos += bytes);
-        saida.fila -= tamanho;
-        aoEscrever?.(tamanho);
-        descontar(tamanho);
-      }
+      const resta = Math.max(1, fim - mundo.agora());
+      await provarSegredo(elo, seguranca.segredo, mundo.sigilo(), resta);
     } catch (erro) {
-      falhou = true;
-      const perdidos = saida.fila;
-      linhas = [];
-      saida.fila = 0;
-      aoEscrever?.(perdidos);
-      aoFalhar?.(erro);
+      elo.fechar("sem prova do segredo");
+      throw falha(`${elo.endereco}: ${textoDoErro(erro)}`, { definitivo: true });
     }
-    escoando = false;
-    descontar(Infinity);
   }
-
-  const saida = {
-    emLotes: false,
-    fila: 0,
-    escritos: 0,
-    enviar(linha: string) {
-      if (falhou) return;
-      aoEnviar?.(linha);
-      linhas.push(linha);
-      saida.fila += linha.length + 1;
-      if (!escoando) escoar();
-    },
-    esvaziar(): Promise<void> {
-      return new Promise((avisar) =>
-        escoando ? esperas.push({ falta: saida.fila, avisar }) : avisar()
-      );
-    },
-  };
-  return saida;
+  return elo;
 }
 
-/** Escreve um texto e um fim de linha, uma fatia por vez; `contar` recebe os bytes de cada escrita. */
-async function escreverFatias(
-  canal: { write(bytes: Uint8Array): Promise<number> },
-  texto: string,
-  contar: (bytes: number) => void,
+async function conectar(
+  { ip, porta }: Endereco,
+  prazo: number,
+  tls?: Seguranca["tls"],
+): Promise<Deno.TcpConn | Deno.TlsConn> {
+  const desistir = new AbortController();
+  let conexao: Deno.TcpConn | Deno.TlsConn | undefined;
+  const temporizador = setTimeout(() => {
+    desistir.abort();
+    conexao?.close();
+  }, Math.min(prazo, CONECTAR_MS));
+  try {
+    conexao = await Deno.connect({ hostname: ip, port: porta, signal: desistir.signal });
+    conexao.setNoDelay(true);
+    if (!tls) return conexao;
+    conexao = await Deno.startTls(conexao, {
+      hostname: ip,
+      caCerts: tls.ca === undefined ? [] : [tls.ca],
+    });
+    await conexao.handshake();
+    return conexao;
+  } catch (erro) {
+    if (!desistir.signal.aborted) fecharSeAberto(conexao);
+    const motivo = desistir.signal.aborted ? "não responde" : textoDoErro(erro);
+    throw falha(`${textoDoEndereco({ ip, porta })}: ${motivo}`, { definitivo: true });
+  } finally {
+    clearTimeout(temporizador);
+  }
+}
+
+/** Prova ao servidor que sabe o segredo, e exige dele o mesmo; ver lib/seguranca.ts. */
+async function provarSegredo(
+  elo: Elo<Corpo>,
+  segredo: string,
+  desafio: string,
+  prazo: number,
 ): Promise<void> {
-  let [inicio, fim] = [0, 0];
-  do {
-    fim = fimDaFatia(texto, inicio);
-    const fatia = texto.slice(inicio, fim);
-    const bytes = codificador.encode(fim < texto.length ? fatia : fatia + "\n");
-    for (let n = 0; n < bytes.length;) {
-      const escritos = await canal.write(bytes.subarray(n));
-      n += escritos;
-      contar(escritos);
-    }
-    inicio = fim;
-  } while (fim < texto.length);
-}
-
-/** Onde acaba a fatia que começa num lugar do texto, sem partir um par de surrogates. */
-function fimDaFatia(texto: string, inicio: number): number {
-  const fim = inicio + ESCRITA_MAX;
-  const ultimo = texto.charCodeAt(fim - 1);
-  return ultimo >= 0xd800 && ultimo < 0xdc00 ? fim - 1 : fim;
-}
-
-/** Tira da fila o que cabe numa escrita, ou uma linha só; o tamanho inclui os fins de linha. */
-function tirarParte(fila: string[]): { parte: string[]; tamanho: number } {
-  let [quantas, tamanho] = [0, 0];
-  for (const { length } of fila) {
-    if (quantas > 0 && tamanho + length + 1 > ESCRITA_MAX) break;
-    tamanho += length + 1;
-    quantas++;
-  }
-  return { parte: fila.splice(0, quantas), tamanho };
-}
-
-/**
- * Junta mensagens em lotes de até {@linkcode LOTE_MAX} caracteres, uma linha cada; uma
- * mensagem sozinha, ou um lote que já vem pronto, fica como está.
- */
-export function juntarEmLotes(linhas: readonly string[]): string[] {
-  const lotes: string[] = [];
-  let lote: string[] = [];
-  let tamanho = 0;
-  const fechar = () => {
-    if (lote.length > 0) lotes.push(lote.length === 1 ? lote[0]! : `[${lote.join(",")}]`);
-    lote = [];
-    tamanho = 0;
-  };
-  for (const linha of linhas) {
-    const pronto = linha.startsWith("[");
-    tamanho += linha.length + 1;
-    if (pronto || tamanho > LOTE_MAX) {
-      fechar();
-      tamanho = linha.length + 1;
-    }
-    if (pronto) lotes.push(linha);
-    else lote.push(linha);
-  }
-  fechar();
-  return lotes;
-}
-
-// === Endereços ===============================================================
-
-/** Onde um servidor atende. */
-export interface Endereco {
-  /** IPv4 ou IPv6, sem colchetes. */
-  readonly ip: string;
-  /** De 1 a 65535. */
-  readonly porta: number;
-}
-
-/** Endereços padrão dos três servidores (seções 4a e 5a do enunciado). */
-export const ENDERECOS_PADRAO: readonly Endereco[] = [10097, 10098, 10099].map(
-  (porta) => ({ ip: "127.0.0.1", porta }),
-);
-
-/** Caracteres de um endereço; mais não é um, e custaria a examinar. */
-const ENDERECO_MAX = 100;
-
-/** Lê um IP (IPv6 com ou sem colchetes); `localhost` vale 127.0.0.1. @throws {TypeError} se não é um. */
-export function lerIp(texto: string): string {
-  const ip = texto.trim().toLowerCase().replace(/^\[(.*:.*)\]$/, "$1");
-  if (ip === "localhost") return "127.0.0.1";
-  const partes = ip.split(".");
-  const v4 = partes.length === 4 &&
-    partes.every((parte) => /^\d{1,3}$/.test(parte) && Number(parte) <= 255);
-  if (v4) return partes.map(Number).join(".");
-  // URL sabe validar e abreviar IPv6, que tem muitas formas.
-  if (ip.includes(":") && URL.canParse(`http://[${ip}]/`)) {
-    return new URL(`http://[${ip}]/`).hostname.slice(1, -1);
-  }
-  throw new TypeError(`IP inválido: ${citar(texto)}; exemplo: 127.0.0.1`);
-}
-
-/** Lê uma porta, de 1 a 65535. @throws {RangeError} fora disso. */
-export function lerPorta(texto: string): number {
-  const porta = /^\d{1,5}$/.test(texto.trim()) ? Number(texto) : 0;
-  if (porta < 1 || porta > 65535) {
-    throw new RangeError(`Porta inválida: ${citar(texto)}; deve ser um número de 1 a 65535`);
-  }
-  return porta;
-}
-
-/** Lê `IP:PORTA` (IPv6 entre colchetes). @throws {TypeError | RangeError} se não é um. */
-export function lerEndereco(texto: string): Endereco {
-  const grupos = texto.length <= ENDERECO_MAX &&
-    /^\s*(?:\[([^\]]*)\]|([^:]*)):([^:]*)$/.exec(texto);
-  if (!grupos) {
-    throw new TypeError(`Endereço inválido: ${citar(texto)}; exemplo: 127.0.0.1:10097`);
-  }
-  return { ip: lerIp(grupos[1] ?? grupos[2]!), porta: lerPorta(grupos[3]!) };
-}
-
-/** O endereço como `IP:PORTA`. */
-export function textoDoEndereco({ ip, porta }: Endereco): string {
-  return ip.includes(":") ? `[${ip}]:${porta}` : `${ip}:${porta}`;
-}
-
-// === O que se mostra na console ==============================================
-
-// Controles (C0, DEL, C1), separadores de linha e inversores de direção: tudo o
-// que, vindo de uma key ou de um value, forjaria uma linha ou mandaria no terminal.
-const INVISIVEIS = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
-
-const ESCAPES: { readonly [caractere: string]: string } = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
-
-/** O texto com os caracteres de controle à vista: `\n`, `\x1b`, `\u2028`. */
-export function visivel(texto: string): string {
-  return texto.replace(INVISIVEIS, (caractere) => {
-    const codigo = caractere.charCodeAt(0);
-    return ESCAPES[caractere] ??
-      (codigo < 0x100 ? `\\x${codigo.toString(16).padStart(2, "0")}` : `\\u${codigo.toString(16)}`);
-  });
-}
-
-/** JSON com os mesmos caracteres escapados como JSON manda (`\u001b`): continua a valer o mesmo. */
-export function jsonVisivel(valor: unknown): string {
-  return JSON.stringify(valor).replace(
-    INVISIVEIS,
-    (caractere) => `\\u${caractere.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+  const resposta = await elo.pedir({ tipo: "AUTH", desafio }, prazo);
+  if (resposta.tipo === "ERRO") throw new Error(resposta.erro);
+  const desafios = resposta.tipo === "AUTH_CHALLENGE" && [desafio, resposta.desafio] as const;
+  const provado = resposta.tipo === "AUTH_CHALLENGE" && desafios &&
+    await conferirProva(segredo, "servidor", desafios, resposta.prova);
+  if (!provado) throw new Error("não provou que sabe o segredo");
+  const prova = await provar(segredo, "cliente", desafios);
+  const aceite = await elo.pedir({ tipo: "AUTH_PROOF", prova }, prazo);
+  if (aceite.tipo === "ERRO") throw new Error(aceite.erro);
+  if (aceite.tipo !== "AUTH_OK") throw new Error(`respondeu ${aceite.tipo}`);
 }

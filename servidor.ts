@@ -29,60 +29,50 @@
  * @module
  */
 
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { fecharSeAberto as fecharSeAberta } from "./lib/canal.ts";
+import { abrirDisco, type Disco } from "./lib/disco.ts";
+import { type Endereco, lerEndereco, lerIp, lerPorta, textoDoEndereco } from "./lib/endereco.ts";
+import { abrirEntrada, type Entrada } from "./lib/entrada.ts";
+import { type Argumentos, inteiroEntre, lerArgumentos, lerOpcao } from "./lib/opcoes.ts";
+import { type Elo as EloDe, falhaDefinitiva, PULSO_MS, PULSOS_MUDOS_MAX } from "./lib/pedidos.ts";
+import { abrirRastro, type Rastro } from "./lib/rastro.ts";
+import { abrirSaida, juntarEmLotes, LOTE_MAX, type Saida } from "./lib/saida.ts";
 import {
-  abrirRastro,
-  abrirTeclado,
-  abrirTela,
-  type Argumentos,
   conferirProva,
   type Desafios,
-  discar,
-  type Elo,
-  ESPERA_MS_MAX,
-  esperaDaTentativa,
-  falhaDefinitiva,
-  fecharSeAberta,
-  FIM_DO_TECLADO,
-  inteiroEntre,
-  lerArgumentos,
-  lerOpcao,
+  iguais,
   lerPem,
   lerSegredo,
-  novoDesafio,
-  perguntarAte,
   provar,
-  PULSO_MS,
-  PULSOS_MUDOS_MAX,
-  type Rastro,
-  RELOGIO_MS,
   type Seguranca,
-  type Tela,
-  textoDoErro,
-} from "./cliente.ts";
+} from "./lib/seguranca.ts";
+import { abrirTeclado, FIM_DO_TECLADO, perguntarAte } from "./lib/teclado.ts";
+import { abrirTela, type Tela } from "./lib/tela.ts";
 import {
-  abrirEntrada,
-  abrirSaida,
-  citar,
+  darAVez as darAVezDe,
+  DE_VERDADE,
+  ESPERA_MS_MAX,
+  esperaDaTentativa as esperaDe,
+  RELOGIO_MS,
+} from "./lib/tempo.ts";
+import { textoDoErro, visivel } from "./lib/texto.ts";
+import {
+  CAMPOS_SECRETOS,
   type Corpo,
   type CorpoDe,
-  darAVez,
-  type Endereco,
-  type Entrada,
-  juntarEmLotes,
-  lerEndereco,
-  lerIp,
-  lerPorta,
+  discar,
+  enquadrar,
   LINHA_BYTES_MAX,
   LINHA_DE_SERVIDOR_BYTES_MAX,
-  LOTE_MAX,
   Mensagem,
   type Registro,
-  type Saida,
-  textoDoEndereco,
   VERSAO,
-  visivel,
 } from "./mensagem.ts";
+
+type Elo = EloDe<Corpo>;
+const darAVez = () => darAVezDe(DE_VERDADE);
+const novoDesafio = () => DE_VERDADE.sigilo();
+const esperaDaTentativa = (a: number, b: number, c: number) => esperaDe(DE_VERDADE, a, b, c);
 
 // === Limites =================================================================
 
@@ -182,9 +172,6 @@ const DESPEDIDA_MS = 1_000;
 /** Registros lidos do disco por vez, ao começar. */
 const LEITURA_REGISTROS_MAX = 5_000;
 
-/** Espera até tentar de novo gravar num disco que falhou (cheio, por exemplo), em milissegundos. */
-const DISCO_DE_NOVO_MS = 1_000;
-
 /** Intervalo mínimo entre as linhas que contam como vai a volta de um servidor, em milissegundos. */
 const RELATO_MS = 1_000;
 
@@ -231,8 +218,6 @@ export interface OpcoesDoServidor {
   rastro?: string | undefined;
   /** Recebe cada linha das que o enunciado pede (nada). */
   imprimir?: ((linha: string) => void) | undefined;
-  /** Cumprida quando as linhas impressas até aqui foram mostradas; um PUT_OK espera por ela. */
-  mostrada?: () => Promise<void> | undefined;
   /** Recebe os avisos: o que um operador gostaria de saber (nada). */
   avisar?: (linha: string) => void;
 }
@@ -513,7 +498,6 @@ export class Servidor {
       replicas,
       atraso,
       prazo,
-      mostrada: () => undefined,
       dados: undefined,
       segredo: undefined,
       tls: undefined,
@@ -535,7 +519,9 @@ export class Servidor {
       throw new Error(`Não é possível atender em ${endereco}: ${textoDoErro(cause)}`, { cause });
     }
     this.#meu = { ip, porta: this.#ouvinte.addr.port };
-    this.#rastro = rastro === undefined ? undefined : abrirRastro(rastro, this.endereco);
+    this.#rastro = rastro === undefined
+      ? undefined
+      : abrirRastro(rastro, this.endereco, CAMPOS_SECRETOS);
     const outro = typeof lider === "string" ? lerEndereco(lider) : lider;
     const souEu = !outro || textoDoEndereco(outro) === this.endereco;
     this.#enderecoDoLider = souEu ? undefined : outro;
@@ -671,10 +657,11 @@ export class Servidor {
       endereco: textoDoEndereco({ ip: hostname, porta: port }),
       entrada: abrirEntrada(
         conn,
+        enquadrar(),
         () => LIMITE_DA_LINHA[conexao.papel],
         {
           aoReceber: this.#rastro?.("recebeu", conn),
-          aoCrescer: (bytes) => {
+          aoGuardar: (bytes) => {
             if (conexao.fechada) return;
             conexao.buffer += bytes;
             this.#ocupar(bytes);
@@ -1137,16 +1124,10 @@ export class Servidor {
         `Enviando PUT_OK ao Cliente ${origem} da key:${visivel(key)} ts:${timestamp}`,
       );
     }
-    const responder = () => {
-      for (const [timestamp, escrita] of confirmadas) {
-        const { id, key } = escrita;
-        this.#responder(escrita, { tipo: "PUT_OK", id, key, timestamp });
-      }
-    };
-    // A linha aparece antes de o PUT_OK sair.
-    const espera = confirmadas.length > 0 ? this.#opcoes.mostrada() : undefined;
-    if (espera) espera.then(responder);
-    else responder();
+    for (const [timestamp, escrita] of confirmadas) {
+      const { id, key } = escrita;
+      this.#responder(escrita, { tipo: "PUT_OK", id, key, timestamp });
+    }
     this.#escoarFila();
   }
 
@@ -1631,6 +1612,8 @@ export class Servidor {
     /** O último timestamp confirmado por todos: os seguidores, e o disco se há. */
     #confirmado = 0;
     #disco: Disco | undefined;
+    #gravado = 0;
+    readonly #aoGravar: (() => void)[] = [];
     #seguranca: Seguranca = {};
     #rastro: Rastro | undefined;
 
@@ -1656,7 +1639,7 @@ export class Servidor {
       }
       const { linhas, registros, ate, reserva } = mensagem;
       for (const { elo } of this.#emDia()) linhas.forEach(elo.enviar);
-      this.#gravar(registros, ate, reserva);
+      this.#disco?.gravar(registros, ate, reserva);
     }
 
     async iniciar(
@@ -1664,10 +1647,17 @@ export class Servidor {
     ): Promise<number> {
       this.#replicas = replicas;
       this.#seguranca = seguranca;
-      this.#rastro = rastro === undefined ? undefined : abrirRastro(rastro, quem);
+      this.#rastro = rastro === undefined ? undefined : abrirRastro(rastro, quem, CAMPOS_SECRETOS);
       if (dados === undefined) return 0;
-      this.#disco = await abrirDisco(dados);
-      return Number(this.#disco.lerReserva.get()!.reserva);
+      this.#disco = await abrirDisco(dados, {
+        aoGravar: (ate) => {
+          this.#gravado = ate;
+          for (const resolver of this.#aoGravar.splice(0)) resolver();
+          this.#contar();
+        },
+        aoFalhar: (motivo) => this.#enviar({ tipo: "disco", motivo }),
+      });
+      return this.#disco.reserva;
     }
 
     async juntar({ endereco, token }: PedidoDa<"juntar">): Promise<ResultadoDa<"juntar">> {
@@ -1783,7 +1773,7 @@ export class Servidor {
     /** Seção 5e. REPLICATION_OK de todos: a thread principal pode responder PUT_OK. */
     #contar(): void {
       const confirmados = this.#emDia().map(({ confirmado }) => confirmado);
-      if (this.#disco) confirmados.push(this.#disco.confirmado);
+      if (this.#disco) confirmados.push(this.#gravado);
       const todos = confirmadoPorTodos(this.#replicas + (this.#disco ? 1 : 0), confirmados);
       if (todos <= this.#confirmado) return;
       this.#confirmado = todos;
@@ -1804,82 +1794,17 @@ export class Servidor {
     // que a tabela é ordenada: assim um PUT mexe numa árvore só, não em duas.
 
     ler(): Promise<Registro[]> {
-      const registros: Registro[] = [];
-      while (registros.length < LEITURA_REGISTROS_MAX) {
-        const { value: linha, done } = this.#disco!.linhas.next();
-        if (done) break;
-        const { key, value, timestamp } = linha;
-        registros.push({
-          key: doDisco(key),
-          value: doDisco(value),
-          timestamp: Number(timestamp),
-        });
-      }
-      return Promise.resolve(registros);
-    }
-
-    /** Põe na fila o que se quer no disco: registros, até que timestamp vão, e a reserva. */
-    #gravar(registros: readonly Registro[], ate: number, reserva: number): void {
-      const disco = this.#disco;
-      if (!disco) return;
-      for (const registro of registros) disco.fila.push(registro);
-      disco.ate = Math.max(disco.ate, ate);
-      disco.reserva = Math.max(disco.reserva, reserva);
-      this.#marcarGravacao(0);
+      return Promise.resolve(this.#disco!.ler(LEITURA_REGISTROS_MAX));
     }
 
     guardar({ reserva }: PedidoDa<"guardar">): Promise<void> {
-      const disco = this.#disco;
-      if (!disco) return Promise.resolve();
-      this.#gravar([], 0, reserva);
-      return new Promise((resolver) => disco.aoGravar.push(resolver));
-    }
-
-    /** Marca uma gravação, na próxima volta ou depois de uma espera. */
-    #marcarGravacao(espera: number): void {
-      const disco = this.#disco!;
-      if (disco.marcada) return;
-      disco.marcada = true;
-      const gravar = () => {
-        if (this.#disco !== disco) return; // Fechado enquanto isso, já com tudo gravado.
-        disco.marcada = false;
-        this.#gravarFila(disco);
-      };
-      if (espera > 0) setTimeout(gravar, espera);
-      else setImmediate(gravar);
-    }
-
-    /** Grava a fila inteira numa transação; se o disco falha, ela fica para a próxima tentativa. */
-    #gravarFila(disco: Disco): void {
-      const { banco, fila, ate, reserva, aoGravar } = disco;
-      try {
-        banco.exec("BEGIN IMMEDIATE");
-        for (const { key, value, timestamp } of fila) {
-          disco.gravarRegistro.run(timestamp, paraDisco(key), paraDisco(value));
-        }
-        if (reserva > 0) disco.gravarReserva.run(reserva);
-        banco.exec("COMMIT");
-      } catch (erro) {
-        if (banco.isTransaction) banco.exec("ROLLBACK");
-        disco.falhou = true;
-        this.#enviar({ tipo: "disco", motivo: `não é possível gravar: ${motivoDoDisco(erro)}` });
-        return this.#marcarGravacao(DISCO_DE_NOVO_MS);
-      }
-      // COMMIT voltou com tudo sincronizado (synchronous=FULL): só agora se confirma.
-      if (disco.falhou) this.#enviar({ tipo: "disco", motivo: "" });
-      disco.fila = [];
-      disco.reserva = 0;
-      disco.aoGravar = [];
-      disco.confirmado = ate;
-      disco.falhou = false;
-      for (const resolver of aoGravar) resolver();
-      this.#contar();
+      if (!this.#disco) return Promise.resolve();
+      this.#disco.gravar([], 0, reserva);
+      return new Promise((resolver) => this.#aoGravar.push(resolver));
     }
 
     fechar(): Promise<void> {
-      const disco = this.#disco;
-      if (disco && (disco.fila.length > 0 || disco.aoGravar.length > 0)) this.#gravarFila(disco);
-      this.#disco?.banco.close();
+      this.#disco?.fechar();
       this.#disco = undefined;
       return Promise.resolve();
     }
@@ -1908,7 +1833,6 @@ export class Servidor {
         ...resto,
         ...enderecos,
         imprimir: silencioso ? undefined : tela.linha,
-        mostrada: tela.mostrada,
         avisar: tela.erro,
       });
       if (opcoes.segredo === undefined && !/^(127\.|::1$)/.test(enderecos.ip)) {
@@ -1924,7 +1848,6 @@ export class Servidor {
         if (performance.now() - primeiro > SINAL_REPETIDO_MS) Deno.exit(130);
         servidor.parar();
       });
-      if (!silencioso) await tela.notarArquivo();
       await servidor.parado;
       return 0;
     } catch (erro) {
@@ -1937,124 +1860,6 @@ export class Servidor {
       await tela.esvaziar();
     }
   }
-}
-
-// === O disco =================================================================
-
-/** O disco de um servidor, e o que espera para ser gravado. */
-interface Disco {
-  readonly banco: DatabaseSync;
-  readonly gravarRegistro: StatementSync;
-  readonly gravarReserva: StatementSync;
-  readonly lerReserva: StatementSync;
-  /** As linhas que já havia, em ordem de timestamp; lidas uma vez, ao começar. */
-  readonly linhas: ReturnType<StatementSync["iterate"]>;
-  /** Registros à espera, e até que timestamp a gravação deles confirma. */
-  fila: Registro[];
-  ate: number;
-  /** Reserva à espera; zero, nenhuma. */
-  reserva: number;
-  /** Quem espera a próxima gravação. */
-  aoGravar: (() => void)[];
-  /** Se há uma gravação marcada, e se a última falhou. */
-  marcada: boolean;
-  falhou: boolean;
-  /** Até que timestamp está tudo sincronizado. */
-  confirmado: number;
-}
-
-/** Nome do arquivo na pasta de dados. */
-const ARQUIVO = "tabela.sqlite";
-
-/** Marca do nosso arquivo no cabeçalho SQLite (application_id): "KVrp". */
-const APLICACAO = 0x4b567270;
-
-/**
- * Abre (ou cria) a pasta de dados, trancada contra um segundo servidor.
- *
- * @throws {Error} se ela não pode ser usada; o que há nela fica como estava.
- */
-async function abrirDisco(pasta: string): Promise<Disco> {
-  let banco: DatabaseSync | undefined;
-  try {
-    const { DatabaseSync } = await import("node:sqlite");
-    Deno.mkdirSync(pasta, { recursive: true });
-    banco = new DatabaseSync(`${pasta}/${ARQUIVO}`);
-    banco.exec("PRAGMA locking_mode = EXCLUSIVE");
-    conferirBanco(banco);
-    // WAL: uma sincronização por transação; FULL: COMMIT só volta depois dela.
-    banco.exec(`
-      PRAGMA journal_mode = WAL;
-      PRAGMA synchronous = FULL;
-      BEGIN EXCLUSIVE;
-      PRAGMA application_id = ${APLICACAO};
-      CREATE TABLE IF NOT EXISTS tabela (
-        key TEXT PRIMARY KEY, timestamp INTEGER NOT NULL, value TEXT NOT NULL) WITHOUT ROWID;
-      CREATE TABLE IF NOT EXISTS estado (reserva INTEGER NOT NULL);
-      INSERT INTO estado SELECT 0 WHERE NOT EXISTS (SELECT * FROM estado);
-      COMMIT`);
-    return {
-      banco,
-      gravarRegistro: banco.prepare(
-        "INSERT OR REPLACE INTO tabela (timestamp, key, value) VALUES (?, ?, ?)",
-      ),
-      gravarReserva: banco.prepare("UPDATE estado SET reserva = max(reserva, ?)"),
-      lerReserva: banco.prepare("SELECT reserva FROM estado"),
-      linhas: banco.prepare("SELECT * FROM tabela ORDER BY timestamp").iterate(),
-      fila: [],
-      ate: 0,
-      reserva: 0,
-      aoGravar: [],
-      marcada: false,
-      falhou: false,
-      confirmado: 0,
-    };
-  } catch (cause) {
-    banco?.close();
-    const motivo = motivoDoDisco(cause);
-    throw new Error(`Não é possível usar a pasta ${citar(pasta)}: ${motivo}`, { cause });
-  }
-}
-
-/** Confere, antes de escrever nele, que o banco é novo ou é um dos nossos e está inteiro. */
-function conferirBanco(banco: DatabaseSync): void {
-  const { application_id: aplicacao } = banco.prepare("PRAGMA application_id").get()!;
-  const { tabelas } = banco.prepare("SELECT count(*) AS tabelas FROM sqlite_schema").get()!;
-  if (aplicacao !== APLICACAO && tabelas !== 0) {
-    throw new Error(`${ARQUIVO} é um banco SQLite de outro programa`);
-  }
-  const { quick_check: laudo } = banco.prepare("PRAGMA quick_check(1)").get()!;
-  if (laudo !== "ok") throw new Error(`${ARQUIVO} está danificado: ${laudo}`);
-}
-
-/** Nossas palavras para os erros de disco mais comuns. */
-function motivoDoDisco(erro: unknown): string {
-  const texto = textoDoErro(erro);
-  if (/locked/.test(texto)) return "está em uso por outro servidor";
-  if (/malformed|not a database/.test(texto)) return `${ARQUIVO} está danificado: ${texto}`;
-  if (/disk is full/.test(texto)) return "o disco está cheio";
-  if (/readonly/.test(texto)) return "sem permissão de escrita";
-  if (/unable to open/.test(texto)) return `não foi possível abrir ${ARQUIVO}`;
-  return texto;
-}
-
-// node:sqlite corta um texto no primeiro NUL: o que o tem é guardado como BLOB, em UTF-8.
-
-function paraDisco(texto: string): string | Uint8Array {
-  return texto.includes("\0") ? new TextEncoder().encode(texto) : texto;
-}
-
-function doDisco(valor: unknown): string {
-  return valor instanceof Uint8Array
-    ? new TextDecoder("utf-8", { ignoreBOM: true }).decode(valor)
-    : String(valor);
-}
-
-/** Compara dois textos num tempo que não diz onde diferem (node:crypto faria o servidor começar 40 ms depois). */
-function iguais(um: string, outro: string): boolean {
-  let diferenca = um.length ^ outro.length;
-  for (let n = 0; n < um.length; n++) diferenca |= um.charCodeAt(n) ^ outro.charCodeAt(n);
-  return diferenca === 0;
 }
 
 /** Chama `parar` num pedido de fim: Ctrl-C, e os sinais que o sistema tiver. */

@@ -21,7 +21,7 @@
  * @module
  */
 
-import { inteiroEntre, lerOpcao } from "../cliente.ts";
+import { inteiroEntre, lerOpcao } from "../lib/opcoes.ts";
 import { lerOpcoes, RAIZ } from "../tests/apoio.ts";
 import { type Grupo, medir, type Operador, type Sistema } from "./carga.ts";
 import { desenhar, escreverCsv, type LinhaDoCsv } from "./grafico.ts";

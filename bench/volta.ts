@@ -15,8 +15,10 @@
  * @module
  */
 
-import { discar, type Elo, inteiroEntre, lerOpcao } from "../cliente.ts";
-import { lerEndereco } from "../mensagem.ts";
+import { lerEndereco } from "../lib/endereco.ts";
+import { inteiroEntre, lerOpcao } from "../lib/opcoes.ts";
+import { type Elo } from "../lib/pedidos.ts";
+import { type Corpo, discar } from "../mensagem.ts";
 import {
   argumentosDoServidor,
   ate,
@@ -36,7 +38,7 @@ const REPOUSO_MS = 5_000;
 const escrever = (texto: string) => Deno.stdout.writeSync(new TextEncoder().encode(texto + "\n"));
 
 /** Laço fechado: pede um GET por vez, sem pausa, e guarda quanto cada um demorou. */
-function sondar(elo: Elo, keys: number) {
+function sondar(elo: Elo<Corpo>, keys: number) {
   const demoras: number[] = [];
   let parar = false;
   const fim = (async () => {
@@ -78,7 +80,7 @@ async function memoria(pid: number): Promise<string> {
   }
 }
 
-async function encher(elo: Elo, keys: number): Promise<void> {
+async function encher(elo: Elo<Corpo>, keys: number): Promise<void> {
   let proxima = 0;
   await Promise.all(Array.from({ length: EM_CURSO }, async () => {
     while (proxima < keys) {

@@ -30,7 +30,8 @@ import { create as abrirFonte } from "npm:fontkit@2.0.4";
 import { marked, type Token, type Tokens } from "npm:marked@18.2.1";
 // @ts-types="npm:@types/pdfmake@0.3.3"
 import pdfmake from "npm:pdfmake@0.3.11";
-import { lerArgumentos, lerOpcao, textoDoErro } from "../cliente.ts";
+import { lerArgumentos, lerOpcao } from "../lib/opcoes.ts";
+import { textoDoErro } from "../lib/texto.ts";
 import { VERSAO } from "../mensagem.ts";
 import { CITACAO, type Fontes, lerFontes, lerRelatorio, renovar } from "./relatorio.ts";
 

@@ -19,7 +19,8 @@
  */
 
 import { parse } from "npm:@babel/parser@8.1.2";
-import { lerArgumentos, textoDoErro } from "../cliente.ts";
+import { lerArgumentos } from "../lib/opcoes.ts";
+import { textoDoErro } from "../lib/texto.ts";
 
 /** Os arquivos de um programa, por nome. */
 export type Fontes = { readonly [arquivo: string]: string };

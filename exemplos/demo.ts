@@ -11,7 +11,7 @@
  * @module
  */
 
-import { textoDoErro } from "../cliente.ts";
+import { textoDoErro } from "../lib/texto.ts";
 import { type Cena, desenhar, lerRastro } from "./diagrama.ts";
 
 /** Espera máxima por uma linha esperada, em milissegundos; depois, a demonstração falhou. */

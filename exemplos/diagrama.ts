@@ -15,7 +15,7 @@
  * @module
  */
 
-import { visivel } from "../mensagem.ts";
+import { visivel } from "../lib/texto.ts";
 
 // === Limites =================================================================
 

@@ -38,7 +38,7 @@ export interface Certeza {
 }
 
 /** Um erro que diz se o pedido certamente não teve efeito. */
-export function falha(texto: string, cause: Certeza): Error {
+export function falha<C extends Certeza>(texto: string, cause: C): Error {
   return new Error(texto, { cause });
 }
 

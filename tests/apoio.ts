@@ -6,7 +6,7 @@
  */
 
 import { assert } from "@std/assert";
-import { type Argumentos, lerArgumentos } from "../cliente.ts";
+import { type Argumentos, lerArgumentos } from "../lib/opcoes.ts";
 import { type OpcoesDoServidor, Servidor } from "../servidor.ts";
 
 /** Prazo de tudo o que um teste espera, em milissegundos: folgado, só para não pender. */
@@ -242,9 +242,7 @@ export class Programa {
     args: readonly string[],
     doDeno: readonly string[] = [],
   ) {
-    const leitura = ["servidor.ts", "cliente.ts", "mensagem.ts"].map((f) =>
-      new URL(f, RAIZ).pathname
-    );
+    const leitura = ["servidor.ts", "mensagem.ts", "lib/"].map((f) => new URL(f, RAIZ).pathname);
     const arquivos = args.some((arg) => /^--(dados|segredo|tls|rastro)/.test(arg));
     const permitir = nome === "cliente" && !arquivos
       ? ["--allow-net"]

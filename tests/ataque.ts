@@ -24,8 +24,9 @@ import {
   type Programa,
 } from "./apoio.ts";
 import { sorteio } from "./falhas.ts";
-import { Cliente, inteiroEntre, lerOpcao } from "../cliente.ts";
-import { lerEndereco } from "../mensagem.ts";
+import { Cliente } from "../cliente.ts";
+import { lerEndereco } from "../lib/endereco.ts";
+import { inteiroEntre, lerOpcao } from "../lib/opcoes.ts";
 
 /** Os limites do contrato, que se põem à prova dos dois lados. */
 const LINHA_BYTES_MAX = 1024 * 1024;

@@ -1,13 +1,10 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { ate, iniciarGrupo, type Json, portasLivres } from "./apoio.ts";
-import {
-  type CausaDaFalha,
-  Cliente,
-  discar,
-  esperaDaTentativa,
-  falhaDefinitiva,
-} from "../cliente.ts";
-import { lerEndereco } from "../mensagem.ts";
+import { type CausaDaFalha, Cliente } from "../cliente.ts";
+import { lerEndereco } from "../lib/endereco.ts";
+import { falhaDefinitiva } from "../lib/pedidos.ts";
+import { DE_VERDADE, esperaDaTentativa } from "../lib/tempo.ts";
+import { discar } from "../mensagem.ts";
 import { Servidor } from "../servidor.ts";
 
 /** Um servidor falso, que responde a cada pedido o que `responder` disser; `null`, nada. */
@@ -333,7 +330,7 @@ Deno.test("Cliente não aprende por um erro onde está o líder", async () => {
 Deno.test("esperaDaTentativa() dobra até o teto, sempre com ao menos metade", () => {
   for (let tentativa = 0; tentativa < 2000; tentativa++) {
     const teto = Math.min(500, 10 * 2 ** tentativa);
-    const espera = esperaDaTentativa(tentativa, 10, 500);
+    const espera = esperaDaTentativa(DE_VERDADE, tentativa, 10, 500);
     assert(espera >= teto / 2 && espera <= teto, `tentativa ${tentativa}: ${espera} ms`);
   }
 });

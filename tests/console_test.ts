@@ -141,31 +141,6 @@ Deno.test("servidor --silencioso atende sem mostrar os pedidos", async () => {
   assertEquals([servidor.saida, servidor.erros], ["", ""]);
 });
 
-Deno.test("Tela.notarArquivo() escreve num arquivo sem outra thread, com as permissões da tarefa", async () => {
-  const pasta = await Deno.makeTempDir();
-  const arquivo = `${pasta}/saida.txt`;
-  const programa = `
-    import { abrirTela } from ${JSON.stringify(new URL("../cliente.ts", import.meta.url).href)};
-    const tela = abrirTela();
-    await tela.notarArquivo();
-    Deno.stdout.write = () => Promise.reject(new Error("é a que passa por outra thread"));
-    tela.linha("já lá está");
-    await tela.esvaziar();
-    const lido = Deno.readTextFileSync(${JSON.stringify(arquivo)});
-    if (lido !== "já lá está\\n") throw new Error("Ainda não escreveu: " + lido);`;
-  const modulo = `${pasta}/programa.ts`;
-  await Deno.writeTextFile(modulo, programa);
-  // A linha de comando de `deno task` redireciona em qualquer sistema.
-  const partes = [Deno.execPath(), "run", "-q", "--no-prompt", ...MAPA, "--allow-read", modulo];
-  const comando = partes.map((parte) => JSON.stringify(parte)).join(" ") +
-    ` > ${JSON.stringify(arquivo)}`;
-  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["task", "-q", "--eval", comando],
-  }).output();
-  assertEquals([code, new TextDecoder().decode(stderr)], [0, ""]);
-  await Deno.remove(pasta, { recursive: true });
-});
-
 Deno.test("cliente com a saída num disco cheio: o pedido é feito, e stderr diz que não se vê", async () => {
   const { servidor, endereco } = await iniciarUmPrograma();
   await using _servidor = servidor;

@@ -23,8 +23,9 @@ import {
   portasLivres,
   Programa,
 } from "./apoio.ts";
-import { discar, inteiroEntre, lerOpcao } from "../cliente.ts";
-import { type Corpo, lerEndereco } from "../mensagem.ts";
+import { lerEndereco } from "../lib/endereco.ts";
+import { inteiroEntre, lerOpcao } from "../lib/opcoes.ts";
+import { type Corpo, discar } from "../mensagem.ts";
 import { gravarHistoria, type Historia, type Operacao, verificar } from "./verificador.ts";
 
 /** Prazo de um PUT nos servidores da bancada, em milissegundos. */

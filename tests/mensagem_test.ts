@@ -1,23 +1,17 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import { TextLineStream } from "@std/streams/text-line-stream";
 import fc from "npm:fast-check@4.10.2";
+import { lerEndereco, lerIp, lerPorta, textoDoEndereco } from "../lib/endereco.ts";
+import { abrirEntrada, type Entrada } from "../lib/entrada.ts";
+import { abrirSaida, juntarEmLotes, LOTE_MAX } from "../lib/saida.ts";
+import { jsonVisivel, visivel } from "../lib/texto.ts";
 import {
-  abrirEntrada,
-  abrirSaida,
   type Corpo,
-  type Entrada,
-  jsonVisivel,
-  juntarEmLotes,
   KEY_BYTES_MAX,
-  lerEndereco,
-  lerIp,
-  lerPorta,
   LINHA_BYTES_MAX,
   LINHA_DE_SERVIDOR_BYTES_MAX,
-  LOTE_MAX,
   Mensagem,
-  textoDoEndereco,
   VERSAO,
-  visivel,
 } from "../mensagem.ts";
 
 /** Verifica uma propriedade; numa falha, fast-check mostra a semente e o menor contraexemplo. */
@@ -93,7 +87,7 @@ async function lerLinhas(entrada: Entrada): Promise<string[]> {
 }
 
 async function lerTudo(bytes: Uint8Array, limite = LINHA_BYTES_MAX, pedaco = (n: number) => n) {
-  const entrada = abrirEntrada(canalDe(bytes, pedaco), () => limite);
+  const entrada = abrirEntrada(canalDe(bytes, pedaco), new TextLineStream(), () => limite);
   const linhas = await lerLinhas(entrada);
   return { linhas, falha: entrada.falha };
 }
@@ -268,7 +262,7 @@ Deno.test("abrirEntrada() recusa uma linha sem fim assim que passa do limite", a
       return Promise.resolve(buffer.length);
     },
   };
-  const entrada = abrirEntrada(infinito, () => 100_000);
+  const entrada = abrirEntrada(infinito, new TextLineStream(), () => 100_000);
   assertEquals(await lerLinhas(entrada), []);
   assert(entrada.falha instanceof RangeError);
   assert(lidos < 250_000, `leu ${lidos} bytes para recusar uma linha de 100000`);
@@ -294,7 +288,7 @@ Deno.test("abrirEntrada() não entrega a linha que o fim da conexão cortou", as
 
 Deno.test("abrirEntrada() passa adiante o erro do canal", async () => {
   const canal = { read: () => Promise.reject(new Deno.errors.ConnectionReset("caiu")) };
-  const entrada = abrirEntrada(canal, () => 10);
+  const entrada = abrirEntrada(canal, new TextLineStream(), () => 10);
   await assertRejects(() => entrada.ler(), Deno.errors.ConnectionReset);
 });
 
@@ -339,28 +333,6 @@ Deno.test("abrirSaida() não esquece uma linha enviada quando a anterior acaba d
   assertEquals(canal.escritas.join("").split("\n").length, 52);
 });
 
-Deno.test("abrirSaida() com agendar faz cada escrita quando ele diz, com o que houver", async () => {
-  const canal = canalQueGuarda();
-  const vezes: (() => void)[] = [];
-  const saida = abrirSaida(canal, {
-    agendar: () => new Promise((vez) => vezes.push(vez)),
-    aoEscrever: () => {
-      if (canal.escritas.length === 1) saida.enviar("três, ainda durante a primeira");
-    },
-  });
-  saida.enviar("um");
-  await proximaVolta();
-  saida.enviar("dois");
-  await proximaVolta();
-  assertEquals(canal.escritas, []);
-  vezes.shift()!();
-  await proximaVolta();
-  assertEquals(canal.escritas, ["um\ndois\n"]);
-  vezes.shift()!();
-  await saida.esvaziar();
-  assertEquals(canal.escritas, ["um\ndois\n", "três, ainda durante a primeira\n"]);
-});
-
 Deno.test("abrirSaida() escreve inteira uma linha qualquer: vazia, comprida, de emojis", async () => {
   const canal = canalQueGuarda();
   const saida = abrirSaida(canal);
@@ -372,15 +344,6 @@ Deno.test("abrirSaida() escreve inteira uma linha qualquer: vazia, comprida, de 
   }
   assert(canal.escritas.join("") === linhas.join("\n") + "\n", "as linhas não saíram como eram");
   assert(canal.escritas.length > linhas.length, "a linha comprida saiu de uma vez");
-});
-
-Deno.test("abrirSaida() com agendar não faz esperar uma escrita que já está cheia", async () => {
-  const canal = canalQueGuarda();
-  const saida = abrirSaida(canal, { agendar: () => new Promise(() => {}) });
-  const linhas = Array.from({ length: 10 }, (_, n) => String(n).repeat(200 * 1024));
-  for (const linha of linhas) saida.enviar(linha);
-  await saida.esvaziar();
-  assert(canal.escritas.join("") === linhas.join("\n") + "\n", "as linhas não saíram como eram");
 });
 
 Deno.test("abrirSaida().esvaziar() espera o que já estava na fila, e não o que vem depois", async () => {

@@ -6,9 +6,12 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import { Cliente, discar, falhaDefinitiva, lerSegredo, provar } from "../cliente.ts";
+import { Cliente } from "../cliente.ts";
+import { lerEndereco } from "../lib/endereco.ts";
+import { falhaDefinitiva } from "../lib/pedidos.ts";
+import { lerSegredo, provar } from "../lib/seguranca.ts";
+import { discar } from "../mensagem.ts";
 import { fazerCertificados } from "../exemplos/certificados.ts";
-import { lerEndereco } from "../mensagem.ts";
 import { type OpcoesDoServidor, Servidor } from "../servidor.ts";
 import { atendendo, Fio, iniciarGrupo, type Json, Programa } from "./apoio.ts";
 

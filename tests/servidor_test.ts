@@ -658,19 +658,6 @@ Deno.test("Servidor: PUTs sem confirmação contam na memória mesmo depois do E
   assert(erros.slice(0, -1).every(({ definitivo }) => !definitivo));
 });
 
-Deno.test("Servidor: o PUT_OK espera que a sua linha tenha aparecido na console", async () => {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  await using grupo = await iniciarGrupo(0, { 0: { mostrada: () => promise } });
-  await using fio = await Fio.abrir(grupo.enderecos[0]!);
-  await fio.enviar(put(1, "k", "v"));
-  await ate(() => grupo.linhas[0]!.some((linha) => linha.startsWith("Enviando")), "a linha");
-  // Quem só lê não espera pela console.
-  await fio.enviar(get(2, "k"));
-  assertEquals((await fio.receber()).id, 2);
-  resolve();
-  assertEquals(await fio.receber(), { tipo: "PUT_OK", id: 1, key: "k", timestamp: 1 });
-});
-
 Deno.test("Servidor: um JOIN que não dá em nada é respondido, a quem fechou a sua metade também, e não deixa conexões", async () => {
   const ouvinte = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   await using grupo = await iniciarGrupo(2, { 2: { lider: "127.0.0.1:1" } });
