@@ -27,7 +27,7 @@ import { lerSeguranca, OPCOES_DE_QUEM_DISCA, type Seguranca } from "./lib/segura
 import { abrirTeclado, FIM_DO_TECLADO, perguntarAte, type Teclado } from "./lib/teclado.ts";
 import { abrirTela, type Tela } from "./lib/tela.ts";
 import { ESPERA_MS_MAX, esperaDaTentativa, esperar } from "./lib/tempo.ts";
-import { bytesEmUtf8, citar, jsonVisivel, textoDoErro, visivel } from "./lib/texto.ts";
+import { bytesEmUtf8, citar, jsonVisivel, noLimite, textoDoErro, visivel } from "./lib/texto.ts";
 import {
   CAMPOS_SECRETOS,
   type Corpo,
@@ -439,9 +439,8 @@ function validar(pedido: Corpo): Corpo {
     const linha = new Mensagem({ ...corpo, id: Number.MAX_SAFE_INTEGER }).linha();
     const bytes = bytesEmUtf8(linha);
     if (bytes <= LINHA_BYTES_MAX) return corpo;
-    throw new RangeError(
-      `Pedido recusado: a linha teria ${bytes} bytes, o limite é ${LINHA_BYTES_MAX}`,
-    );
+    const teria = noLimite(`a linha teria ${bytes} bytes`, LINHA_BYTES_MAX);
+    throw new RangeError(`Pedido recusado: ${teria}`);
   } catch (erro) {
     (erro as Error).cause = { definitivo: true } satisfies CausaDaFalha;
     throw erro;

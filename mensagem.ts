@@ -24,9 +24,9 @@ import { type Endereco, textoDoEndereco } from "./lib/endereco.ts";
 import { abrirElo, type AvisosDoElo, type Elo, falha } from "./lib/pedidos.ts";
 import type { Rastro } from "./lib/rastro.ts";
 import { LOTE_MAX } from "./lib/saida.ts";
-import { conferirProva, provar, type Seguranca } from "./lib/seguranca.ts";
+import { conferirProva, type Desafios, provar, type Seguranca } from "./lib/seguranca.ts";
 import { DE_VERDADE, type Tempo } from "./lib/tempo.ts";
-import { bytesEmUtf8, citar, citarJson, textoDoErro } from "./lib/texto.ts";
+import { bytesEmUtf8, citar, citarJson, noLimite, textoDoErro } from "./lib/texto.ts";
 
 // === Limites =================================================================
 
@@ -351,7 +351,9 @@ function lerKey(campos: Campos): string {
   if (key.length * 3 > KEY_BYTES_MAX) {
     const bytes = bytesEmUtf8(key);
     if (bytes > KEY_BYTES_MAX) {
-      throw new RangeError(`Mensagem recusada: key de ${bytes} bytes, o limite é ${KEY_BYTES_MAX}`);
+      throw new RangeError(
+        `Mensagem recusada: ${noLimite(`key de ${bytes} bytes`, KEY_BYTES_MAX)}`,
+      );
     }
   }
   return key;
@@ -457,7 +459,11 @@ async function conectar(
   }
 }
 
-/** Prova ao servidor que sabe o segredo, e exige dele o mesmo; ver lib/seguranca.ts. */
+// === A prova do segredo ======================================================
+// Antes de tudo o mais, se há um segredo: AUTH, AUTH_CHALLENGE, AUTH_PROOF, AUTH_OK. A conta
+// está em lib/seguranca.ts.
+
+/** De quem disca: prova ao servidor que sabe o segredo, e exige dele o mesmo. */
 async function provarSegredo(
   elo: Elo<Corpo>,
   segredo: string,
@@ -474,4 +480,31 @@ async function provarSegredo(
   const aceite = await elo.pedir({ tipo: "AUTH_PROOF", prova }, prazo);
   if (aceite.tipo === "ERRO") throw new Error(aceite.erro);
   if (aceite.tipo !== "AUTH_OK") throw new Error(`respondeu ${aceite.tipo}`);
+}
+
+/**
+ * De quem atende: a resposta ao que um estranho mandou. Ao AUTH, com os desafios que a prova
+ * dele terá de responder; à prova certa, sem mais desafios; a qualquer outra coisa, `undefined`.
+ */
+export async function responderProva(
+  segredo: string,
+  item: unknown,
+  desafios: Desafios | undefined,
+  { sigilo }: Mundo,
+): Promise<{ corpo: Corpo; desafios?: Desafios } | undefined> {
+  let corpo: Corpo;
+  try {
+    corpo = Mensagem.ler(item).corpo;
+  } catch {
+    return undefined;
+  }
+  const { id } = corpo;
+  if (corpo.tipo === "AUTH" && !desafios) {
+    const novos = [corpo.desafio, sigilo()] as const;
+    const prova = await provar(segredo, "servidor", novos);
+    return { corpo: { tipo: "AUTH_CHALLENGE", id, desafio: novos[1], prova }, desafios: novos };
+  }
+  const provou = corpo.tipo === "AUTH_PROOF" && desafios &&
+    await conferirProva(segredo, "cliente", desafios, corpo.prova);
+  return provou ? { corpo: { tipo: "AUTH_OK", id } } : undefined;
 }

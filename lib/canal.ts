@@ -53,3 +53,24 @@ export function erroDaRede(erro: unknown): boolean {
   return !(erro instanceof TypeError || erro instanceof RangeError ||
     erro instanceof ReferenceError);
 }
+
+/**
+ * O ouvinte, com o TCP ajustado em cada conexão: nada espera para ir junto (NODELAY), e quem some
+ * da rede acaba por ser notado (KEEPALIVE).
+ */
+export function semEspera(ouvinte: Deno.TcpListener | Deno.TlsListener): Ouvinte {
+  return {
+    addr: ouvinte.addr,
+    close: () => ouvinte.close(),
+    async accept() {
+      const conn = await ouvinte.accept();
+      try {
+        if ("setNoDelay" in conn) conn.setNoDelay(true);
+        if ("setKeepAlive" in conn) conn.setKeepAlive(true);
+      } catch {
+        // Quem discou já desistiu; a primeira leitura o dirá.
+      }
+      return conn;
+    },
+  };
+}

@@ -28,6 +28,8 @@
  * @module
  */
 
+import { noLimite } from "./texto.ts";
+
 /** Bytes do buffer de leitura de um canal quieto: é quase tudo o que ele custa. */
 const BUFFER_BYTES_MIN = 4 * 1024;
 
@@ -164,7 +166,7 @@ interface Exame {
 function examinar(bloco: Uint8Array, inicio: number, limite: number): Exame {
   let [linhas, fim] = [0, 0];
   const longa = (bytes: number) =>
-    new RangeError(`Linha recusada: ${bytes} bytes ou mais, o limite é ${limite}`);
+    new RangeError(`Linha recusada: ${noLimite(`${bytes} bytes ou mais`, limite)}`);
   for (let n; (n = bloco.indexOf(10, fim)) >= 0;) {
     // Um "\r" antes do "\n" não é da linha; se ficou no bloco anterior, dá-se por ele.
     const bytes = n - inicio - (n === 0 || bloco[n - 1] === 13 ? 1 : 0);

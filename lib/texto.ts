@@ -89,3 +89,8 @@ export function textoDoErro(erro: unknown): string {
   const porTexto = PALAVRAS_DO_TEXTO.find(([expressao]) => expressao.test(erro.message));
   return porTexto ? porTexto[1] : visivel(erro.message);
 }
+
+/** Como se diz que algo chegou a um limite, ou (dado o limite) passou dele. */
+export function noLimite(quanto: string, limite?: number): string {
+  return limite === undefined ? `${quanto}, o limite` : `${quanto}, o limite é ${limite}`;
+}

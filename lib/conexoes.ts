@@ -1,0 +1,276 @@
+/**
+ * As conexões que os outros discaram: aceitá-las, contar o que cada uma ocupa, vigiar quem parou,
+ * e fechá-las dizendo por quê. Quem envia sem ler, abre uma linha e não a acaba, ou abre muitas
+ * conexões custa memória dentro de limites e não para os outros.
+ *
+ * ```ts ignore
+ * const conexoes = abrirConexoes(Deno.listen({ port: 8000 }), {
+ *   separador: () => new TextLineStream(),
+ *   receber: (conexao, linha) => conexoes.enviar(conexao, linha.toUpperCase()),
+ *   recusa: (motivo) => `não: ${motivo}`,
+ *   ...
+ * });
+ * conexoes.aceitar();
+ * ```
+ *
+ * @module
+ */
+
+import { type Canal, erroDaRede, fecharSeAberto, type Ouvinte } from "./canal.ts";
+import {
+  abrirConexao,
+  alivio,
+  type Conexao,
+  type Confianca,
+  DESPEDIDA_MS,
+  despedir,
+  type LimitesDasConexoes,
+  olhar,
+} from "./conexao.ts";
+import type { Separador } from "./entrada.ts";
+import { PULSO_MS } from "./pedidos.ts";
+import type { Rastro } from "./rastro.ts";
+import type { Tarefas } from "./tarefas.ts";
+import { esperar, type Tempo } from "./tempo.ts";
+import { noLimite } from "./texto.ts";
+
+/** Espera depois de um erro ao aceitar conexões (descritores esgotados), em milissegundos. */
+const ACEITAR_DE_NOVO_MS = 100;
+
+/** O que {@linkcode abrirConexoes} usa de quem a chama. */
+export interface OpcoesDasConexoes {
+  readonly limites: LimitesDasConexoes;
+  readonly tempo: Tempo;
+  readonly tarefas: Tarefas;
+  /** Termina os laços e as esperas. */
+  readonly parada: AbortSignal;
+  readonly rastro: Rastro | undefined;
+  /** O que é quem completou a ligação (o TLS, se o há): um estranho ainda tem algo a provar. */
+  readonly aoLigar: Confianca;
+  /** Quem separa as linhas de uma conexão: um `TextLineStream`. */
+  separador(): Separador;
+  /** Trata uma linha; devolve uma promessa só quando é preciso esperar antes da próxima. */
+  receber(conexao: Conexao, linha: string): Promise<void> | undefined;
+  /** A linha que diz a alguém por que se lhe fecha a conexão. */
+  recusa(motivo: string): string;
+  /** Uma conexão fechou. */
+  aoFechar(conexao: Conexao): void;
+}
+
+/** As conexões aceitas; ver {@linkcode abrirConexoes}. */
+export interface Conexoes {
+  /** Aceita e atende até a parada. */
+  aceitar(): Promise<void>;
+  /** A cada pulso, derruba quem emudeceu ou parou, até a parada. */
+  vigiar(): Promise<void>;
+  /** Envia uma linha. */
+  enviar(conexao: Conexao, linha: string): void;
+  /** Um pedido, de tantos caracteres, começa; a conexão não acaba enquanto o houver. */
+  comecar(conexao: Conexao, caracteres: number): void;
+  /** Um pedido acaba: já se enviou a resposta. */
+  acabar(conexao: Conexao, caracteres: number): void;
+  /** Guardam-se mais (ou, negativo, menos) caracteres do que se leu. */
+  guardar(conexao: Conexao, caracteres: number): void;
+  /** Espera até a conexão poder ser lida; `undefined`, se já pode. */
+  haverLugar(conexao: Conexao): Promise<void> | undefined;
+  /** Envia a última linha, e não lê mais nada. */
+  dispensar(conexao: Conexao, ultima: string): void;
+  fechar(conexao: Conexao): void;
+  /** Espera que se escreva o que há a escrever, a todas, ou a despedida acabar. */
+  despedirTodas(): Promise<void>;
+  fecharTodas(): void;
+}
+
+/** Cuida das conexões de um ouvinte. */
+export function abrirConexoes(ouvinte: Ouvinte, opcoes: OpcoesDasConexoes): Conexoes {
+  const { limites, tempo, tarefas, parada, rastro } = opcoes;
+  const todas = new Set<Conexao>();
+  /** Caracteres em curso e guardados, de todas. */
+  let ocupados = 0;
+
+  async function aceitar(): Promise<void> {
+    while (!parada.aborted) {
+      let canal: Canal;
+      try {
+        canal = await ouvinte.accept();
+      } catch (erro) {
+        if (parada.aborted || erro instanceof Deno.errors.BadResource) return;
+        // Quem desistiu antes de ser aceito não custa nada; sem descritores, abre-se lugar.
+        const desistiu = erro instanceof Deno.errors.NotConnected ||
+          erro instanceof Deno.errors.ConnectionReset ||
+          erro instanceof Deno.errors.ConnectionAborted;
+        const esgotados = /too many open files|os error 10024/i.test((erro as Error).message);
+        if (desistiu || (esgotados && derrubarOciosa())) continue;
+        await esperar(tempo, ACEITAR_DE_NOVO_MS, parada);
+        continue;
+      }
+      const cheio = todas.size >= limites.conexoes && !derrubarOciosa();
+      const conexao = abrir(canal);
+      if (cheio) {
+        expulsar(conexao, `${noLimite(`há ${limites.conexoes} conexões`)}, e todas têm pedidos`);
+      } else tarefas.guardar(atender(conexao));
+    }
+  }
+
+  function abrir(canal: Canal): Conexao {
+    const conexao = abrirConexao(canal, {
+      separador: opcoes.separador(),
+      linhaBytes: limites.linhaBytes,
+      rastro,
+      aoGuardar: (bytes) => guardar(conexao, bytes),
+      aoEscrever: (caracteres) => ocupar(conexao, -caracteres),
+      aoFalhar: () => fechar(conexao),
+    });
+    if (!canal.handshake) conexao.confianca = opcoes.aoLigar;
+    todas.add(conexao);
+    return conexao;
+  }
+
+  /** Atende uma conexão até o outro lado acabar e ter todas as respostas. */
+  async function atender(conexao: Conexao): Promise<void> {
+    const { canal, entrada, saida } = conexao;
+    try {
+      if (canal.handshake) {
+        await canal.handshake();
+        conexao.confianca = opcoes.aoLigar;
+      }
+      for (let linhas; !conexao.dispensada && (linhas = await entrada.ler());) {
+        for (const linha of linhas) {
+          if (conexao.fechada || conexao.dispensada) break;
+          const espera = opcoes.receber(conexao, linha) ?? haverLugar(conexao);
+          if (espera) await espera;
+        }
+      }
+      if (entrada.falha) enviar(conexao, opcoes.recusa(entrada.falha.message));
+      while (conexao.pedidos > 0 && !conexao.fechada) await alivio(conexao);
+      await saida.esvaziar();
+      if (entrada.falha || conexao.dispensada) {
+        await despedir(conexao, tempo, () => fechar(conexao));
+      }
+    } catch (erro) {
+      // Conexão perdida: não há a quem responder, e os pedidos em curso seguem. Um erro do
+      // próprio programa, não: é um estado impossível, e para o processo.
+      if (!erroDaRede(erro)) throw erro;
+    } finally {
+      fechar(conexao);
+    }
+  }
+
+  /** A conta única: o que está em curso numa conexão, e em todas. */
+  function ocupar(conexao: Conexao, caracteres: number): void {
+    conexao.emCurso += caracteres;
+    somar(caracteres);
+    if (caracteres < 0) conexao.aoAliviar?.();
+  }
+
+  function guardar(conexao: Conexao, caracteres: number): void {
+    if (conexao.fechada) return;
+    conexao.guardados += caracteres;
+    somar(caracteres);
+  }
+
+  /** Se já são demais, cai quem mais ocupa sem andar: não lê o que pediu, ou não acaba uma linha. */
+  function somar(caracteres: number): void {
+    ocupados += caracteres;
+    if (ocupados <= limites.total || caracteres <= 0) return;
+    let [maior, peso]: [Conexao | undefined, number] = [undefined, 0];
+    for (const conexao of todas) {
+      const { confianca, saida, vistos, emCurso, guardados } = conexao;
+      if (confianca === "par") continue;
+      const naoLe = saida.fila > 0 && saida.escritos === vistos.escritos;
+      const ocupa = guardados + (naoLe ? emCurso : 0);
+      if (ocupa > peso) [maior, peso] = [conexao, ocupa];
+    }
+    if (maior) fechar(maior);
+  }
+
+  function enviar(conexao: Conexao, linha: string): void {
+    const antes = conexao.saida.fila;
+    conexao.saida.enviar(linha);
+    ocupar(conexao, conexao.saida.fila - antes);
+  }
+
+  function comecar(conexao: Conexao, caracteres: number): void {
+    conexao.pedidos++;
+    ocupar(conexao, Math.max(caracteres, limites.pedidoMinimo));
+  }
+
+  function acabar(conexao: Conexao, caracteres: number): void {
+    conexao.pedidos--;
+    ocupar(conexao, -Math.max(caracteres, limites.pedidoMinimo));
+  }
+
+  // O que um par leva é de muitos: parar de o ler faria uns esperarem pelos outros, e os
+  // sinais de vida não chegarem.
+  function haverLugar(conexao: Conexao): Promise<void> | undefined {
+    const { confianca, emCurso, fechada } = conexao;
+    if (fechada || confianca === "par" || emCurso < limites.emCurso) return undefined;
+    return alivio(conexao).then(() => haverLugar(conexao));
+  }
+
+  function dispensar(conexao: Conexao, ultima: string): void {
+    enviar(conexao, ultima);
+    conexao.dispensada = true;
+  }
+
+  /** Fecha uma conexão, dizendo por quê; a quem não lê isso nem até o pulso seguinte, sem dizer. */
+  function expulsar(conexao: Conexao, motivo: string): void {
+    if (conexao.dispensada) return fechar(conexao);
+    dispensar(conexao, opcoes.recusa(`Conexão fechada: ${motivo}`));
+    conexao.saida.esvaziar().then(() => fechar(conexao));
+  }
+
+  function fechar(conexao: Conexao): void {
+    if (conexao.fechada) return;
+    guardar(conexao, -conexao.guardados);
+    conexao.fechada = true;
+    todas.delete(conexao);
+    fecharSeAberto(conexao.canal);
+    conexao.aoAliviar?.();
+    opcoes.aoFechar(conexao);
+  }
+
+  /** Abre lugar para uma conexão nova: cai a mais antiga das que nada têm em curso, se há uma. */
+  function derrubarOciosa(): boolean {
+    for (const conexao of todas) {
+      const { confianca, emCurso, entrada, vistos } = conexao;
+      if (confianca === "par" || emCurso > 0) continue;
+      if (entrada.parcial > 0 && entrada.lidos !== vistos.lidos) continue;
+      fechar(conexao);
+      return true;
+    }
+    return false;
+  }
+
+  async function vigiar(): Promise<void> {
+    while (!parada.aborted) {
+      for (const conexao of todas) {
+        const parou = olhar(conexao, limites);
+        if (parou === "calado") fechar(conexao);
+        else if (parou !== undefined) expulsar(conexao, parou);
+      }
+      await esperar(tempo, PULSO_MS, parada);
+    }
+  }
+
+  return {
+    aceitar,
+    vigiar,
+    enviar,
+    comecar,
+    acabar,
+    guardar,
+    haverLugar,
+    dispensar,
+    fechar,
+    async despedirTodas() {
+      const saidas = Promise.all([...todas].map(({ saida }) => saida.esvaziar()));
+      const desistir = new AbortController();
+      await Promise.race([saidas, esperar(tempo, DESPEDIDA_MS, desistir.signal)]);
+      desistir.abort();
+    },
+    fecharTodas() {
+      for (const conexao of todas) fechar(conexao);
+    },
+  };
+}
