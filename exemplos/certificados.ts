@@ -24,8 +24,9 @@ import {
   SubjectAlternativeNameExtension,
   X509CertificateGenerator,
 } from "npm:@peculiar/x509@2.2.0";
-import { lerArgumentos, lerOpcao, textoDoErro } from "../cliente.ts";
-import { lerIp } from "../mensagem.ts";
+import { lerIp } from "../lib/endereco.ts";
+import { lerArgumentos, lerOpcao } from "../lib/opcoes.ts";
+import { textoDoErro } from "../lib/texto.ts";
 
 /** Por quantos dias valem. */
 const DIAS = 365;
