@@ -11,8 +11,9 @@
  * @module
  */
 
+import { type Cena, desenhar } from "../ferramentas/diagrama.ts";
+import { lerRastro } from "../ferramentas/diagrama/setas.ts";
 import { textoDoErro } from "../lib/texto.ts";
-import { type Cena, desenhar, lerRastro } from "./diagrama.ts";
 
 /** Espera máxima por uma linha esperada, em milissegundos; depois, a demonstração falhou. */
 const ESPERA_MS = 15_000;
@@ -172,7 +173,7 @@ async function demonstrar(
   const [lider, ...outras] = portas as [string, string, string];
   const abrir = (nome: string, cor: number, programa: string, args: string[] = []) => {
     const permissoes = programa === "servidor"
-      ? ["--allow-net", "--allow-read=servidor.ts,cliente.ts,mensagem.ts"]
+      ? ["--allow-net", "--allow-read=servidor.ts,cliente.ts,mensagem.ts,lib"]
       : ["--allow-net"];
     if (pasta !== undefined) {
       const rastro = `${pasta}/${consoles.length}.jsonl`;

@@ -1,14 +1,8 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
-import {
-  alturas,
-  type Conteudo,
-  desenhar,
-  type Evento,
-  lerRastro,
-  parear,
-  SETAS_MAX,
-} from "../exemplos/diagrama.ts";
+import { desenhar, SETAS_MAX } from "../ferramentas/diagrama.ts";
+import { alturas } from "../ferramentas/diagrama/escala.ts";
+import { type Conteudo, type Evento, lerRastro, parear } from "../ferramentas/diagrama/setas.ts";
 
 const [LIDER, OUTRO, CLIENTE] = ["127.0.0.1:10097", "127.0.0.1:10098", "cliente 7"];
 

@@ -1,14 +1,9 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { strFromU8, unzipSync } from "npm:fflate@0.8.3";
 import { extractText, getDocumentProxy } from "npm:unpdf@1.8.1";
-import {
-  acharIntervalo,
-  ARQUIVOS,
-  lerCitacoes,
-  lerFontes,
-  lerRelatorio,
-  renovar,
-} from "../docs/relatorio.ts";
+import { ARQUIVOS, lerFontes, lerRelatorio } from "../ferramentas/relatorio/arquivos.ts";
+import { lerCitacoes, renovar } from "../ferramentas/relatorio/citacoes.ts";
+import { acharIntervalo } from "../ferramentas/relatorio/intervalos.ts";
 import { MAPA, RAIZ } from "./apoio.ts";
 
 /** Um arquivo com o que pode confundir: chaves em textos, comentários perto e longe, uma classe dentro. */
@@ -135,7 +130,7 @@ async function entregar(
       "--allow-read",
       "--allow-write",
       "--allow-run",
-      "docs/entrega.ts",
+      "ferramentas/entrega.ts",
       ...args,
     ],
     cwd: RAIZ,
@@ -200,17 +195,19 @@ Deno.test("entrega faz o PDF e o ZIP que a seção 9 pede, e o código do ZIP ro
     });
 
     await t.step("o ZIP tem o PDF, as três classes e as bibliotecas, e mais nada", async () => {
+      const nossa = [...Deno.readDirSync(new URL("lib", RAIZ))].map(({ name }) => `lib/${name}`);
       assertEquals(Object.keys(zip).sort(), [
         `${ra}.pdf`,
         "fonte/biblioteca/parse-args.js",
         "fonte/biblioteca/text-line-stream.js",
         "fonte/cliente.ts",
         "fonte/deno.json",
+        ...nossa.map((arquivo) => `fonte/${arquivo}`).sort(),
         "fonte/mensagem.ts",
         "fonte/servidor.ts",
       ]);
       assertEquals(zip[`${ra}.pdf`], pdf);
-      for (const arquivo of ARQUIVOS) {
+      for (const arquivo of [...ARQUIVOS, ...nossa]) {
         assertEquals(
           strFromU8(zip[`fonte/${arquivo}`]!),
           await Deno.readTextFile(new URL(arquivo, RAIZ)),
@@ -219,7 +216,9 @@ Deno.test("entrega faz o PDF e o ZIP que a seção 9 pede, e o código do ZIP ro
     });
 
     await t.step("os dois programas rodam sem mais nada, e sem rede", async () => {
-      await Deno.mkdir(`${pasta}/fonte/biblioteca`, { recursive: true });
+      for (const dentro of ["biblioteca", "lib"]) {
+        await Deno.mkdir(`${pasta}/fonte/${dentro}`, { recursive: true });
+      }
       for (const [caminho, bytes] of Object.entries(zip)) {
         await Deno.writeFile(`${pasta}/${caminho}`, bytes);
       }
