@@ -102,18 +102,20 @@ export function abrirEntrada(
   function receber(lidos: number): number {
     const bloco = buffer.subarray(0, sobra + lidos);
     const exame = examinar(bloco, sobra - estado.parcial, limite());
-    const lido = decodificar(bloco, exame);
-    estado.falha = lido.falha;
+    const { texto, fim, falha } = decodificar(bloco, exame);
+    estado.falha = falha;
     estado.parcial = exame.parcial;
-    sobra = bloco.length - lido.fim;
-    buffer.copyWithin(0, lido.fim, bloco.length);
-    pedacos.push(lido.texto);
-    if (lido.linhas > 0) {
-      estado.blocos++;
-      escritor.write(pedacos.length === 1 ? lido.texto : pedacos.join(""));
-      pedacos = [];
+    sobra = bloco.length - fim;
+    if (sobra > 0) buffer.copyWithin(0, fim, bloco.length);
+    const linhas = contarLinhas(texto);
+    if (linhas === 0) {
+      pedacos.push(texto);
+      return 0;
     }
-    return lido.linhas;
+    estado.blocos++;
+    escritor.write(pedacos.length === 0 ? texto : pedacos.join("") + texto);
+    pedacos = [];
+    return linhas;
   }
 
   /** Lê até haver ao menos uma linha inteira; zero, no fim ou numa falha sem linha boa antes. */
@@ -153,10 +155,9 @@ export function abrirEntrada(
 
 /** O que há num bloco de bytes. */
 interface Exame {
-  /** Linhas inteiras e dentro do limite, e onde acaba a última. */
-  readonly linhas: number;
+  /** Onde acaba a última linha inteira e dentro do limite. */
   readonly fim: number;
-  /** Bytes da linha que começa depois delas. */
+  /** Bytes da linha que começa depois dela. */
   readonly parcial: number;
   /** Se essa linha passa do limite. */
   readonly falha: RangeError | undefined;
@@ -164,32 +165,38 @@ interface Exame {
 
 /** Acha os fins de linha; a linha em curso começou em `inicio`, talvez antes deste bloco. */
 function examinar(bloco: Uint8Array, inicio: number, limite: number): Exame {
-  let [linhas, fim] = [0, 0];
+  // Quase sempre nada ali pode passar do limite, e basta saber onde acaba a última linha.
+  if (bloco.length - inicio > limite) return examinarCadaUma(bloco, inicio, limite);
+  const fim = bloco.lastIndexOf(10) + 1;
+  return { fim, parcial: bloco.length - (fim > 0 ? fim : inicio), falha: undefined };
+}
+
+function examinarCadaUma(bloco: Uint8Array, inicio: number, limite: number): Exame {
+  let fim = 0;
   const longa = (bytes: number) =>
     new RangeError(`Linha recusada: ${noLimite(`${bytes} bytes ou mais`, limite)}`);
   for (let n; (n = bloco.indexOf(10, fim)) >= 0;) {
     // Um "\r" antes do "\n" não é da linha; se ficou no bloco anterior, dá-se por ele.
     const bytes = n - inicio - (n === 0 || bloco[n - 1] === 13 ? 1 : 0);
-    if (bytes > limite) return { linhas, fim, parcial: bytes, falha: longa(bytes) };
-    linhas++;
+    if (bytes > limite) return { fim, parcial: bytes, falha: longa(bytes) };
     inicio = fim = n + 1;
   }
   const parcial = bloco.length - inicio;
   const folga = bloco[bloco.length - 1] === 13 ? 1 : 0;
-  return { linhas, fim, parcial, falha: parcial > limite + folga ? longa(parcial) : undefined };
+  return { fim, parcial, falha: parcial > limite + folga ? longa(parcial) : undefined };
 }
 
 const decodificador = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** O texto de um bloco: até onde vai, quantas linhas inteiras leva, e por que não vai além. */
+/** O texto de um bloco, até onde vai, e por que não vai além. */
 function decodificar(
   bloco: Uint8Array,
   exame: Exame,
-): { texto: string; fim: number; linhas: number; falha: Error | undefined } {
-  const { linhas, falha } = exame;
+): { texto: string; fim: number; falha: Error | undefined } {
+  const { falha } = exame;
   const fim = falha ? exame.fim : fimDosInteiros(bloco);
   try {
-    return { texto: decodificador.decode(bloco.subarray(0, fim)), fim, linhas, falha };
+    return { texto: decodificador.decode(bloco.subarray(0, fim)), fim, falha };
   } catch (cause) {
     return decodificarAsBoas(bloco, new TypeError("Linha recusada: não é UTF-8", { cause }));
   }
@@ -197,16 +204,22 @@ function decodificar(
 
 /** As linhas que são UTF-8 antes da primeira que não é. */
 function decodificarAsBoas(bloco: Uint8Array, falha: Error) {
-  let [texto, fim, linhas] = ["", 0, 0];
+  let [texto, fim] = ["", 0];
   for (let n; (n = bloco.indexOf(10, fim)) >= 0; fim = n + 1) {
     try {
       texto += decodificador.decode(bloco.subarray(fim, n + 1));
     } catch {
       break;
     }
-    linhas++;
   }
-  return { texto, fim, linhas, falha };
+  return { texto, fim, falha };
+}
+
+/** Quantos fins de linha há num texto. */
+function contarLinhas(texto: string): number {
+  let linhas = 0;
+  for (let n = -1; (n = texto.indexOf("\n", n + 1)) >= 0;) linhas++;
+  return linhas;
 }
 
 /** Onde acaba o último caractere inteiro: o resto, de 1 a 3 bytes, fica para a próxima leitura. */
