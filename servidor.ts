@@ -435,18 +435,19 @@ export class Servidor {
     try {
       // Quem não pode responder ainda não atende: primeiro a tabela, depois o endereço.
       const tabela = await encherTabela(outra, dados);
-      servidor = new Servidor({ ...opcoes, replicas }, mundo, {
-        meu,
-        lider: souLider ? undefined : outro,
-        outra,
-        tabela,
-      });
+      const partes = { meu, lider: souLider ? undefined : outro, outra, tabela };
+      servidor = new Servidor({ ...opcoes, replicas }, mundo, partes);
     } catch (erro) {
       await outra?.chamar("fechar").catch(() => {});
       outra?.thread.terminate();
       throw erro;
     }
-    servidor.#comecar();
+    try {
+      await servidor.#comecar();
+    } catch (erro) {
+      await servidor.parar();
+      throw erro;
+    }
     return servidor;
   }
 
@@ -514,10 +515,14 @@ export class Servidor {
     });
   }
 
-  #comecar(): void {
+  async #comecar(): Promise<void> {
     const { replicas, rastro } = this.#opcoes;
     const opcoes = { replicas: this.souLider ? replicas : 0, seguranca: this.#seguranca, rastro };
-    this.#outra?.avisar("iniciar", { ...opcoes, quem: this.endereco });
+    if (this.#outra) {
+      await this.#outra.chamar("iniciar", { ...opcoes, quem: this.endereco });
+      // Daqui em diante uma falha dela é um estado impossível, e para o processo.
+      this.#outra.thread.onerror = null;
+    }
     if (!this.souLider) this.#tarefas.guardar(this.#seguir());
     else if (replicas === 0) this.#tarefas.guardar(this.#abrir());
     this.#tarefas.guardar(this.#conexoes.aceitar());
@@ -1502,14 +1507,17 @@ function linhaDeRecusa(id: number | undefined, erro: string): string {
   return new Mensagem({ tipo: "ERRO", id, erro, definitivo: true }).linha();
 }
 
-/** Abre a outra thread. Uma falha dela, fora de uma chamada, é um estado impossível, e para o processo. */
+/** Abre a outra thread; se ela não chega a trabalhar, quem a chamou fica a saber por quê. */
 function abrirOutra(
   mundo: MundoDoServidor,
   noticias: Noticias,
 ): Outra<Replicacao> & { thread: OutraThread } {
   const thread = mundo.abrirThread();
   const outra = atender<Replicacao, Noticias>(thread, noticias);
-  thread.onerror = (evento) => outra.desligar(`A thread de replicação falhou: ${evento.message}`);
+  thread.onerror = (evento) => {
+    evento.preventDefault();
+    outra.desligar(`A thread de replicação falhou: ${evento.message}`);
+  };
   return { ...outra, thread };
 }
 
