@@ -413,7 +413,9 @@ export async function discar(
     tempo: mundo,
     separador: enquadrar(),
     linhaBytesMax: LINHA_DE_SERVIDOR_BYTES_MAX,
-    ler: (linha) => Mensagem.abrir(linha).itens.map((item) => Mensagem.ler(item).corpo),
+    ler(linha, entregar) {
+      for (const item of Mensagem.abrir(linha).itens) entregar(Mensagem.ler(item).corpo);
+    },
     escrever: (corpo) => new Mensagem(corpo).linha(),
     pulso: PULSE,
   });

@@ -36,6 +36,12 @@ const BUFFER_BYTES_MIN = 4 * 1024;
 /** Bytes do buffer enquanto há muito a ler. */
 const BUFFER_BYTES_MAX = 64 * 1024;
 
+/** Leituras pequenas seguidas até o buffer diminuir: trocá-lo a cada uma custaria mais do que poupa. */
+const PEQUENAS_MAX = 32;
+
+/** Pedaços de uma linha guardados cada um por si; mais, e juntam-se: byte a byte, ocupariam muito mais. */
+const PEDACOS_MAX = 1024;
+
 /** Quem separa o texto em linhas, sem o fim de linha: um `TextLineStream`. */
 export type Separador = TransformStream<string, string>;
 
@@ -82,75 +88,82 @@ export function abrirEntrada(
   /** Bytes do começo do buffer: um caractere de que falta o fim. */
   let sobra = 0;
   /** O texto da linha por acabar que o separador ainda não recebeu: só vai com o fim dela. */
-  let pedacos: string[] = [];
+  const porAcabar = abrirPedacos();
   let guardados = 0;
+  /** Leituras seguidas que mal ocuparam o buffer. */
+  let pequenas = 0;
 
-  /** Depois de uma leitura: o buffer do tamanho do que há a ler, e a conta do que se guarda. */
+  /** Depois de uma leitura: o buffer do tamanho do que costuma vir, e a conta do que se guarda. */
   function acertar(lidos: number, cheio: boolean) {
-    const bytes = cheio ? BUFFER_BYTES_MAX : lidos < BUFFER_BYTES_MIN / 2 ? BUFFER_BYTES_MIN : 0;
-    if (bytes > 0 && bytes !== buffer.length) {
+    pequenas = lidos < buffer.length / 8 ? pequenas + 1 : 0;
+    let bytes = buffer.length;
+    if (cheio) bytes = Math.min(bytes * 4, BUFFER_BYTES_MAX);
+    else if (pequenas >= PEQUENAS_MAX) bytes = BUFFER_BYTES_MIN;
+    if (bytes !== buffer.length) {
       const novo = new Uint8Array(bytes);
       novo.set(buffer.subarray(0, sobra));
       buffer = novo;
+      pequenas = 0;
     }
     const agora = buffer.length - BUFFER_BYTES_MIN + estado.parcial;
     if (agora !== guardados) aoGuardar?.(agora - guardados);
     guardados = agora;
   }
 
-  /** Examina o que se leu e dá ao separador o texto; devolve quantas linhas inteiras lá pôs. */
-  function receber(lidos: number): number {
+  /** Examina o que se leu; devolve o texto a separar, se há ao menos uma linha inteira. */
+  function receber(lidos: number): string | undefined {
+    const cheio = sobra + lidos === buffer.length;
     const bloco = buffer.subarray(0, sobra + lidos);
     const exame = examinar(bloco, sobra - estado.parcial, limite());
     const { texto, fim, falha } = decodificar(bloco, exame);
     estado.falha = falha;
+    estado.lidos += lidos;
     estado.parcial = exame.parcial;
     sobra = bloco.length - fim;
     if (sobra > 0) buffer.copyWithin(0, fim, bloco.length);
-    const linhas = contarLinhas(texto);
-    if (linhas === 0) {
-      pedacos.push(texto);
-      return 0;
+    acertar(lidos, cheio);
+    if (texto.includes("\n")) return porAcabar.tirar() + texto;
+    porAcabar.juntar(texto);
+    return undefined;
+  }
+
+  /** Dá o texto ao separador, e tira dele as linhas inteiras. */
+  async function separar(texto: string): Promise<string[]> {
+    const linhas: string[] = [];
+    // Pedir antes de dar poupa ao separador uma espera.
+    let proxima = leitor.read();
+    escritor.write(texto);
+    for (let faltam = contarLinhas(texto); faltam > 0; faltam--) {
+      linhas.push((await proxima).value!);
+      if (faltam > 1) proxima = leitor.read();
     }
-    estado.blocos++;
-    escritor.write(pedacos.length === 0 ? texto : pedacos.join("") + texto);
-    pedacos = [];
     return linhas;
   }
 
-  /** Lê até haver ao menos uma linha inteira; zero, no fim ou numa falha sem linha boa antes. */
-  async function lerBloco(): Promise<number> {
+  async function ler(): Promise<string[] | undefined> {
     while (!estado.falha) {
       const lidos = await canal.read(buffer.subarray(sobra));
       if (lidos === null) {
         if (estado.parcial > 0) {
           estado.falha = new SyntaxError("Linha recusada: a conexão acabou antes do fim da linha");
         }
-        return 0;
+        return undefined;
       }
       if (estado.lidos === 0 && pareceTls(buffer)) {
         estado.falha = new TypeError("Conexão recusada: um lado usa TLS, e o outro não");
-        return 0;
+        return undefined;
       }
-      estado.lidos += lidos;
-      const cheio = sobra + lidos === buffer.length;
-      const linhas = receber(lidos);
-      acertar(lidos, cheio);
-      if (linhas > 0) return linhas;
-    }
-    return 0;
-  }
-
-  return Object.assign(estado, {
-    async ler() {
-      const quantas = await lerBloco();
-      if (quantas === 0) return undefined;
-      const linhas: string[] = [];
-      while (linhas.length < quantas) linhas.push((await leitor.read()).value!);
+      const texto = receber(lidos);
+      if (texto === undefined) continue;
+      estado.blocos++;
+      const linhas = await separar(texto);
       if (aoReceber) linhas.forEach(aoReceber);
       return linhas;
-    },
-  });
+    }
+    return undefined;
+  }
+
+  return Object.assign(estado, { ler });
 }
 
 /** O que há num bloco de bytes. */
@@ -213,6 +226,28 @@ function decodificarAsBoas(bloco: Uint8Array, falha: Error) {
     }
   }
   return { texto, fim, falha };
+}
+
+/** Um texto que chega aos pedaços, talvez de um byte, sem ocupar muito mais do que ele. */
+function abrirPedacos() {
+  let compridos: string[] = [];
+  let curtos: string[] = [];
+  return {
+    juntar(texto: string) {
+      curtos.push(texto);
+      if (curtos.length < PEDACOS_MAX) return;
+      compridos.push(curtos.join(""));
+      curtos = [];
+    },
+    /** Tudo o que se juntou, e recomeça. */
+    tirar(): string {
+      if (curtos.length + compridos.length === 0) return "";
+      const tudo = compridos.join("") + curtos.join("");
+      compridos = [];
+      curtos = [];
+      return tudo;
+    },
+  };
 }
 
 /** Quantos fins de linha há num texto. */

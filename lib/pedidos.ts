@@ -8,7 +8,7 @@
  * const elo = abrirElo<Conversa>(await Deno.connect({ port: 8000 }), "127.0.0.1:8000", {
  *   separador: new TextLineStream(),
  *   linhaBytesMax: 1024,
- *   ler: (linha) => [JSON.parse(linha)],
+ *   ler: (linha, entregar) => entregar(JSON.parse(linha)),
  *   escrever: JSON.stringify,
  *   pulso: '{"vivo":true}',
  * });
@@ -82,8 +82,8 @@ export interface OpcoesDoElo<M> extends AvisosDoElo<M> {
   readonly separador: Separador;
   /** Bytes de uma linha do outro lado; além, a conexão se perde. */
   readonly linhaBytesMax: number;
-  /** As mensagens de uma linha. @throws {Error} se não as há: a conexão se perde. */
-  ler(linha: string): readonly M[];
+  /** Entrega as mensagens de uma linha. @throws {Error} se não as há: a conexão se perde. */
+  ler(linha: string, entregar: (mensagem: M) => void): void;
   /** A linha de uma mensagem. */
   escrever(mensagem: M): string;
   /** A linha de um sinal de vida. */
@@ -124,14 +124,14 @@ export function abrirElo<M extends { readonly id?: number | undefined }>(
     aoPerder?.(motivo);
   }
 
+  function entregar(mensagem: M) {
+    if (mensagem.id === undefined) aoReceber?.(mensagem);
+    else espera.responder(mensagem.id, mensagem);
+  }
+
   async function receber() {
     for (let linhas; (linhas = await entrada.ler());) {
-      for (const linha of linhas) {
-        for (const mensagem of ler(linha)) {
-          if (mensagem.id === undefined) aoReceber?.(mensagem);
-          else espera.responder(mensagem.id, mensagem);
-        }
-      }
+      for (const linha of linhas) ler(linha, entregar);
     }
     if (entrada.falha) throw entrada.falha;
   }
