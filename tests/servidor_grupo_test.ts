@@ -139,12 +139,16 @@ Deno.test("Servidor cujo líder não é líder avisa o que há de errado", async
 });
 
 Deno.test("Servidor: quem já foi do grupo volta apesar de uma enxurrada de JOINs de estranhos", async () => {
-  await using lider = await Servidor.iniciar({ porta: 0, replicas: 1 });
+  const avisos: string[] = [];
+  const avisar = (linha: string) => avisos.push(linha);
+  await using lider = await Servidor.iniciar({ porta: 0, replicas: 1, avisar });
   const seguidor = await Servidor.iniciar({ porta: 0, lider: lider.endereco });
   const porta = Number(seguidor.endereco.split(":")[1]);
   await using cliente = new Cliente([lider.endereco]);
   await cliente.put("k", "v");
   await seguidor.parar();
+  // Antes de o líder dar por falta dele o grupo está completo, e ninguém é discado.
+  await ate(() => avisos.some((linha) => linha.includes("os PUTs esperam")), "o líder notar");
   // Oito endereços que atendem e calam ocupam todos os lugares de quem está entrando.
   const mudos = Array.from({ length: 8 }, () => Deno.listen({ hostname: "127.0.0.1", port: 0 }));
   await using fio = await Fio.abrir(lider.endereco);
@@ -154,7 +158,11 @@ Deno.test("Servidor: quem já foi do grupo volta apesar de uma enxurrada de JOIN
     endereco: `127.0.0.1:${addr.port}`,
     token: "t",
   })));
-  const discados = await Promise.all(mudos.map((mudo) => mudo.accept()));
+  const discados: Deno.TcpConn[] = [];
+  const aceitar = (mudo: Deno.TcpListener) =>
+    void mudo.accept().then((conn) => discados.push(conn), () => {});
+  mudos.forEach(aceitar);
+  await ate(() => discados.length === mudos.length, "o líder discar para os oito");
   await using nono = await Fio.abrir(lider.endereco);
   const { erro } = await nono.pedir({ tipo: "JOIN", id: 9, endereco: "127.0.0.1:9", token: "t" });
   assertEquals(erro, "JOIN recusado: já há 8 servidores entrando, o limite");
@@ -167,7 +175,7 @@ Deno.test("Servidor: quem já foi do grupo volta apesar de uma enxurrada de JOIN
       respostas.push(resposta);
       const mudo = mudos[resposta.id % 8]!;
       const endereco = `127.0.0.1:${mudo.addr.port}`;
-      mudo.accept().then((conn) => discados.push(conn), () => {});
+      aceitar(mudo);
       await fio.enviar({ tipo: "JOIN", id: id - id % 8 + resposta.id % 8, endereco, token: "t" });
     }
   })();
