@@ -1,6 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { argumentosDoServidor, atendendo, Fio, MAPA, portasLivres, RAIZ } from "./apoio.ts";
-import { correr, memoriaDe, resumir } from "./ataque.ts";
+import { correr } from "./ataque/corrida.ts";
+import { memoriaDe } from "./ataque/medidas.ts";
+import { resumir } from "./ataque/relatorio.ts";
 
 Deno.test("3000 entradas de todo tipo: ninguém cai, e o cliente normal e a tabela não notam", async () => {
   const plano = { semente: Math.floor(Math.random() * 2 ** 31), entradas: 3_000, segundos: 0 };

@@ -1,60 +1,9 @@
-import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { ate, iniciarGrupo, type Json, portasLivres } from "./apoio.ts";
+import { servidorFalso } from "./apoio/servidor_falso.ts";
 import { type CausaDaFalha, Cliente } from "../cliente.ts";
-import { lerEndereco } from "../lib/endereco.ts";
 import { falhaDefinitiva } from "../lib/pedidos.ts";
-import { DE_VERDADE, esperaDaTentativa } from "../lib/tempo.ts";
-import { discar } from "../mensagem.ts";
 import { Servidor } from "../servidor.ts";
-
-/** Um servidor falso, que responde a cada pedido o que `responder` disser; `null`, nada. */
-function servidorFalso(responder: (pedido: Json, conn: Deno.TcpConn) => Json | null) {
-  const ouvinte = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const recebidos: Json[] = [];
-  const conexoes = new Set<Deno.TcpConn>();
-  async function atender(conn: Deno.TcpConn) {
-    conexoes.add(conn);
-    try {
-      const buffer = new Uint8Array(64 * 1024);
-      let texto = "";
-      for (let n; (n = await conn.read(buffer)) !== null;) {
-        texto += new TextDecoder().decode(buffer.subarray(0, n));
-        const linhas = texto.split("\n");
-        texto = linhas.pop()!;
-        for (const pedido of linhas.flatMap((linha) => JSON.parse(linha))) {
-          recebidos.push(pedido);
-          const resposta = responder(pedido, conn);
-          if (resposta === null) continue;
-          const linha = JSON.stringify({ id: pedido.id, key: pedido.key, ...resposta }) + "\n";
-          await conn.write(new TextEncoder().encode(linha));
-        }
-      }
-    } catch {
-      // Derrubada: o teste quis assim.
-    }
-    conexoes.delete(conn);
-  }
-  const tarefas: Promise<void>[] = [];
-  const aceitar = (async () => {
-    for await (const conn of ouvinte) tarefas.push(atender(conn));
-  })();
-  return {
-    endereco: `127.0.0.1:${ouvinte.addr.port}`,
-    recebidos,
-    async [Symbol.asyncDispose]() {
-      ouvinte.close();
-      for (const conn of conexoes) {
-        try {
-          conn.close();
-        } catch {
-          // Já fechada.
-        }
-      }
-      await aceitar;
-      await Promise.all(tarefas);
-    },
-  };
-}
 
 Deno.test("Cliente.put() e get() dizem o que o servidor respondeu, e qual servidor", async () => {
   await using grupo = await iniciarGrupo();
@@ -283,40 +232,6 @@ Deno.test("Cliente.fechar() faz falhar na hora o que está em curso, e de novo n
   assert(falhaDefinitiva(erro));
 });
 
-Deno.test("discar() diz quem não atende, e o elo perdido recusa pedidos como definitivos", async () => {
-  const [porta] = portasLivres(1);
-  const morto = { ip: "127.0.0.1", porta: porta! };
-  const erro = await assertRejects(() => discar(morto, 1000), Error);
-  assertMatch(erro.message, new RegExp(`^127.0.0.1:${porta}: conexão recusada$`));
-  await using servidor = servidorFalso(() => null);
-  const perdas: string[] = [];
-  const elo = await discar(lerEndereco(servidor.endereco), 1000, {
-    aoPerder: (motivo) => perdas.push(motivo),
-  });
-  const pedido = assertRejects(() => elo.pedir({ tipo: "PULSE" }), Error, "fim");
-  elo.fechar("fim");
-  elo.fechar("outro fim");
-  await pedido;
-  assert(falhaDefinitiva(await assertRejects(() => elo.pedir({ tipo: "PULSE" }))));
-  assertEquals([perdas, elo.perdido], [["fim"], true]);
-});
-
-Deno.test("Elo.vigiar() dá sinal de vida, e fecha a conexão com quem não diz nada", async () => {
-  using mudo = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const perda = Promise.withResolvers<string>();
-  const elo = await discar({ ip: "127.0.0.1", porta: mudo.addr.port }, 1000, {
-    aoPerder: perda.resolve,
-  });
-  using outroLado = await mudo.accept();
-  const pedido = assertRejects(() => elo.pedir({ tipo: "PULSE" }), Error, "não responde");
-  elo.vigiar();
-  assertEquals(await perda.promise, `Servidor ${elo.endereco} não responde`);
-  await pedido;
-  const lidos = new Uint8Array(1024);
-  const texto = new TextDecoder().decode(lidos.subarray(0, await outroLado.read(lidos) ?? 0));
-  assertMatch(texto, /^\{"tipo":"PULSE","id":1\}\n\{"tipo":"PULSE"\}\n/);
-});
-
 Deno.test("Cliente não aprende por um erro onde está o líder", async () => {
   const [porta] = portasLivres(1);
   const lider = `127.0.0.1:${porta}`;
@@ -325,12 +240,4 @@ Deno.test("Cliente não aprende por um erro onde está o líder", async () => {
   const erro = await assertRejects(() => cliente.put("k", "v"), Error, "sem ligação com o líder");
   assert(falhaDefinitiva(erro));
   assert(!erro.message.includes(lider), erro.message);
-});
-
-Deno.test("esperaDaTentativa() dobra até o teto, sempre com ao menos metade", () => {
-  for (let tentativa = 0; tentativa < 2000; tentativa++) {
-    const teto = Math.min(500, 10 * 2 ** tentativa);
-    const espera = esperaDaTentativa(DE_VERDADE, tentativa, 10, 500);
-    assert(espera >= teto / 2 && espera <= teto, `tentativa ${tentativa}: ${espera} ms`);
-  }
 });

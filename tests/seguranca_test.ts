@@ -4,12 +4,11 @@ import {
   assertMatch,
   assertRejects,
   assertStringIncludes,
-  assertThrows,
 } from "@std/assert";
 import { Cliente } from "../cliente.ts";
 import { lerEndereco } from "../lib/endereco.ts";
 import { falhaDefinitiva } from "../lib/pedidos.ts";
-import { lerSegredo, provar } from "../lib/seguranca.ts";
+import { provar } from "../lib/seguranca.ts";
 import { discar } from "../mensagem.ts";
 import { fazerCertificados } from "../exemplos/certificados.ts";
 import { type OpcoesDoServidor, Servidor } from "../servidor.ts";
@@ -129,28 +128,6 @@ Deno.test("segredo: quem se liga e cala é despedido, com o limite por resposta"
   await using fio = await Fio.abrir(servidor.endereco);
   const [erro] = await fio.fim();
   assertMatch(erro.erro, /sem a prova do segredo em 5 s, o limite$/);
-});
-
-Deno.test("lerSegredo() diz o que há de errado com o arquivo", async () => {
-  const pasta = await Deno.makeTempDir();
-  const escrever = async (texto: string, mode = 0o600) => {
-    const caminho = `${pasta}/${crypto.randomUUID()}`;
-    await Deno.writeTextFile(caminho, texto, { mode });
-    return caminho;
-  };
-  assertEquals(lerSegredo(await escrever("0123456789abcdef\r\n")), "0123456789abcdef");
-  const curto = await escrever("0123456789abcde\n");
-  assertThrows(() => lerSegredo(curto), RangeError, "tem 15 bytes, o mínimo é 16");
-  assertThrows(() => lerSegredo(`${pasta}/nada`), Error, "não existe");
-  if (Deno.build.os !== "windows") {
-    for (const mode of [0o640, 0o604, 0o620]) {
-      const aberto = await escrever(SEGREDO, mode);
-      // O sistema tira bits ao criar (umask): são postos de novo.
-      await Deno.chmod(aberto, mode);
-      assertThrows(() => lerSegredo(aberto), Error, "outros podem ler");
-    }
-  }
-  await Deno.remove(pasta, { recursive: true });
 });
 
 Deno.test("TLS: um grupo inteiro em TLS, com e sem segredo, e quem não confia nele", async () => {

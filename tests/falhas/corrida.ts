@@ -1,0 +1,73 @@
+/**
+ * Uma corrida da bancada: começa os servidores e os clientes, provoca as falhas, lê as tabelas
+ * e verifica a história.
+ *
+ * @module
+ */
+
+import { Fio } from "../apoio.ts";
+import { sorteio } from "./acaso.ts";
+import { Bancada } from "./bancada.ts";
+import { anotar } from "./clientes.ts";
+import { FOLGA_MS, type Plano, PRAZO_MS, type Relatorio } from "./plano.ts";
+import { provocar, sarado } from "./provocar.ts";
+import { type Historia, type Operacao, verificar } from "./verificador.ts";
+
+/** Quantos clientes pedem ao mesmo tempo. */
+const CLIENTES = 6;
+
+/** Itens de cada lote com que se lê a tabela no fim. */
+const LEITURA_LOTE = 500;
+
+/** Faz uma corrida e a verifica. */
+export async function correr(plano: Plano): Promise<Relatorio> {
+  const acaso = sorteio(plano.semente);
+  const pasta = plano.emDisco ? await Deno.makeTempDir({ prefix: "kv-falhas-" }) : undefined;
+  const operacoes: Operacao[] = [];
+  const falhas = new Map<string, number>();
+  const parada = new AbortController();
+  try {
+    await using bancada = new Bancada(acaso, pasta);
+    await Promise.all([0, 1, 2].map((n) => bancada.iniciar(n)));
+    const clientes = Array.from(
+      { length: CLIENTES },
+      (_, n) => anotar(n, bancada, sorteio(plano.semente + n + 1), operacoes, parada.signal),
+    );
+    const quebras: string[] = [];
+    try {
+      await provocar(bancada, plano, acaso, falhas);
+      for (const retransmissor of bancada.retransmissores) retransmissor.sarar();
+      await sarado(bancada);
+    } catch (erro) {
+      quebras.push((erro as Error).message);
+    } finally {
+      parada.abort();
+      await Promise.all(clientes);
+    }
+    const keys = [...new Set(operacoes.map(({ key }) => key))];
+    const historia: Historia = {
+      operacoes,
+      inicios: bancada.inicios,
+      emDisco: plano.emDisco,
+      prazo: PRAZO_MS + FOLGA_MS,
+      tabelas: await Promise.all([0, 1, 2].map((n) => lerTabela(bancada.endereco(n), keys))),
+    };
+    return { historia, falhas, quebras: [...quebras, ...verificar(historia)] };
+  } finally {
+    if (pasta) await Deno.remove(pasta, { recursive: true });
+  }
+}
+
+/** O que um servidor tem de cada key. */
+async function lerTabela(endereco: string, keys: string[]): Promise<Historia["tabelas"][number]> {
+  await using fio = await Fio.abrir(endereco);
+  const tabela = new Map<string, { value: string | null; timestamp: number }>();
+  for (let n = 0; n < keys.length; n += LEITURA_LOTE) {
+    const lote = keys.slice(n, n + LEITURA_LOTE);
+    await fio.enviar(lote.map((key, id) => ({ tipo: "GET", id, key })));
+    for (const { key, value, timestamp } of await fio.receberVarias(lote.length)) {
+      tabela.set(key, { value, timestamp });
+    }
+  }
+  return tabela;
+}

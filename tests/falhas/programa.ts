@@ -1,0 +1,42 @@
+/**
+ * A bancada de falhas: três servidores em processos de verdade, clientes
+ * concorrentes que anotam tudo, mortes e recomeços de qualquer servidor, e entre
+ * os servidores um retransmissor TCP que atrasa, corta, emudece, pica e estrangula.
+ * O plano vem de uma semente, que é mostrada e pode ser dada de novo.
+ *
+ * ```sh
+ * deno task falhas --segundos=600 --semente=42 --disco
+ * ```
+ *
+ * @module
+ */
+
+import { lerOpcoes, naoDeixarProgramas } from "../apoio.ts";
+import { inteiroEntre, lerOpcao } from "../../lib/opcoes.ts";
+import { correr } from "./corrida.ts";
+import { resumir } from "./plano.ts";
+import { gravarHistoria } from "./verificador.ts";
+
+if (import.meta.main) {
+  const { gravar, ...plano } = lerOpcoes(
+    "falhas [--segundos=N] [--semente=N] [--disco] [--gravar=ARQUIVO]",
+    { textos: ["segundos", "semente", "gravar"], sinais: ["disco"] },
+    (lidos) => ({
+      segundos: lerOpcao(lidos, "segundos", inteiroEntre(1, 1_000_000)) ?? 60,
+      semente: lerOpcao(lidos, "semente", inteiroEntre(0, 2 ** 32 - 1)) ??
+        Math.floor(Math.random() * 2 ** 32),
+      emDisco: lidos.opcoes.disco !== undefined,
+      gravar: lerOpcao(lidos, "gravar", (arquivo) => {
+        Deno.openSync(arquivo, { write: true, create: true }).close();
+        return arquivo;
+      }),
+    }),
+  );
+  naoDeixarProgramas();
+  const escrever = (texto: string) => Deno.stdout.writeSync(new TextEncoder().encode(texto + "\n"));
+  escrever(`semente ${plano.semente}`);
+  const relatorio = await correr(plano);
+  escrever(resumir(plano, relatorio));
+  if (gravar) Deno.writeTextFileSync(gravar, gravarHistoria(relatorio.historia));
+  Deno.exit(relatorio.quebras.length === 0 ? 0 : 1);
+}

@@ -1,0 +1,16 @@
+import { assert, assertEquals } from "@std/assert";
+import { correr } from "./falhas/corrida.ts";
+import { resumir } from "./falhas/plano.ts";
+
+for (const emDisco of [false, true]) {
+  Deno.test(`três servidores sob falhas, ${emDisco ? "em disco" : "na memória"}: nenhuma quebra`, async () => {
+    const plano = { semente: Math.floor(Math.random() * 2 ** 32), segundos: 12, emDisco };
+    const relatorio = await correr(plano);
+    const resumo = resumir(plano, relatorio);
+    assertEquals(relatorio.quebras, [], resumo);
+    const confirmados = relatorio.historia.operacoes.filter(({ resposta }) =>
+      resposta.tipo === "PUT_OK"
+    );
+    assert(confirmados.length > 20, `a corrida quase nada fez: ${resumo}`);
+  });
+}

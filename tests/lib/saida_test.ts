@@ -1,0 +1,115 @@
+import { assert, assertEquals } from "@std/assert";
+import { abrirSaida, juntarEmLotes, LOTE_MAX } from "../../lib/saida.ts";
+
+/** A próxima volta do laço de eventos, depois de cumpridas todas as promessas. */
+const proximaVolta = () => new Promise((resolver) => setImmediate(resolver));
+
+/** Um canal de escrita que guarda o que recebe, em escritas de no máximo `maior` bytes. */
+function canalQueGuarda(maior = Infinity) {
+  const escritas: string[] = [];
+  return {
+    escritas,
+    write(bytes: Uint8Array): Promise<number> {
+      const n = Math.min(maior, bytes.length);
+      escritas.push(new TextDecoder().decode(bytes.subarray(0, n)));
+      return Promise.resolve(n);
+    },
+  };
+}
+
+Deno.test("abrirSaida() junta numa escrita as linhas de uma volta, e só elas", async () => {
+  const canal = canalQueGuarda();
+  const saida = abrirSaida(canal);
+  saida.enviar("um");
+  saida.enviar("dois");
+  await saida.esvaziar();
+  saida.enviar("três");
+  await saida.esvaziar();
+  assertEquals(canal.escritas, ["um\ndois\n", "três\n"]);
+  assertEquals(saida.fila, 0);
+});
+
+Deno.test("abrirSaida() não esquece uma linha enviada quando a anterior acaba de sair", async () => {
+  const canal = canalQueGuarda();
+  let faltam = 50;
+  const saida = abrirSaida(canal, {
+    aoEscrever: () => {
+      if (faltam-- > 0) Promise.resolve().then(() => saida.enviar("mais"));
+    },
+  });
+  saida.enviar("primeira");
+  for (let n = 0; n < 200; n++) await proximaVolta();
+  assertEquals(canal.escritas.join("").split("\n").length, 52);
+});
+
+Deno.test("abrirSaida() escreve inteira uma linha qualquer: vazia, comprida, de emojis", async () => {
+  const canal = canalQueGuarda();
+  const saida = abrirSaida(canal);
+  // Com uma letra antes, nenhum corte em lugar par parte um emoji ao meio; sem ela, nenhum em ímpar.
+  const linhas = ["", "😀".repeat(200_000), "a" + "😀".repeat(200_000), "ç".repeat(400_000)];
+  for (const linha of linhas) {
+    saida.enviar(linha);
+    await saida.esvaziar();
+  }
+  assert(canal.escritas.join("") === linhas.join("\n") + "\n", "as linhas não saíram como eram");
+  assert(canal.escritas.length > linhas.length, "a linha comprida saiu de uma vez");
+});
+
+Deno.test("abrirSaida().esvaziar() espera o que já estava na fila, e não o que vem depois", async () => {
+  const canal = canalQueGuarda();
+  const saida = abrirSaida(canal, {
+    aoEscrever: () => {
+      if (canal.escritas.length < 1000) saida.enviar("sempre mais uma");
+    },
+  });
+  saida.enviar("esta");
+  await saida.esvaziar();
+  assert(canal.escritas.length < 10, `${canal.escritas.length} escritas`);
+  while (saida.fila > 0) await proximaVolta();
+});
+
+Deno.test("juntarEmLotes() deixa como está o lote que já vem pronto", () => {
+  assertEquals(juntarEmLotes(["1", "2", "[3,4]", "5", "[6]"]), ["[1,2]", "[3,4]", "5", "[6]"]);
+  assertEquals(juntarEmLotes([]), []);
+});
+
+Deno.test("abrirSaida() em lotes faz um array de várias e deixa uma sozinha como está", async () => {
+  const canal = canalQueGuarda(10);
+  const saida = abrirSaida(canal);
+  saida.emLotes = true;
+  saida.enviar('{"a":1}');
+  await saida.esvaziar();
+  const grande = JSON.stringify("x".repeat(LOTE_MAX));
+  for (const linha of ['{"a":2}', '{"a":3}', grande, '{"a":4}', '{"a":5}']) saida.enviar(linha);
+  await saida.esvaziar();
+  assertEquals(canal.escritas.join("").split("\n"), [
+    '{"a":1}',
+    '[{"a":2},{"a":3}]',
+    grande,
+    '[{"a":4},{"a":5}]',
+    "",
+  ]);
+});
+
+Deno.test("abrirSaida() escreve uma fila enorme aos pedaços", async () => {
+  const canal = canalQueGuarda();
+  const saida = abrirSaida(canal);
+  const linhas = Array.from({ length: 10 }, (_, n) => String(n).repeat(100 * 1024));
+  for (const linha of linhas) saida.enviar(linha);
+  await saida.esvaziar();
+  assert(canal.escritas.join("") === linhas.join("\n") + "\n", "as linhas não saíram como eram");
+  assertEquals(canal.escritas.length, linhas.length);
+  assertEquals(saida.fila, 0);
+});
+
+Deno.test("abrirSaida() avisa uma vez que o canal falhou, e depois nada guarda", async () => {
+  const erros: unknown[] = [];
+  const saida = abrirSaida({ write: () => Promise.reject(new Error("caiu")) }, {
+    aoFalhar: (erro) => erros.push((erro as Error).message),
+  });
+  saida.enviar("um");
+  await saida.esvaziar();
+  saida.enviar("dois");
+  await saida.esvaziar();
+  assertEquals([erros, saida.fila], [["caiu"], 0]);
+});
