@@ -61,7 +61,7 @@ export interface Conexao {
   pedidos: number;
   /** Caracteres dos pedidos sem resposta e das respostas por escrever. */
   emCurso: number;
-  /** Caracteres lidos e por tratar: a linha por acabar, o que se abriu de um lote, o buffer. */
+  /** Caracteres lidos e por tratar: a linha por acabar, e o que se abriu de um lote. */
   guardados: number;
   /** Quem espera que {@linkcode emCurso} diminua, para voltar a ler. */
   aoAliviar: (() => void) | undefined;

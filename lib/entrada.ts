@@ -63,7 +63,7 @@ export interface Entrada {
 export interface AvisosDaEntrada {
   /** Chegou uma linha. */
   aoReceber?: ((linha: string) => void) | undefined;
-  /** O que se guarda (a linha por acabar, e o buffer acima do mínimo) cresceu de tantos bytes. */
+  /** A linha por acabar cresceu (ou, negativo, acabou) de tantos bytes. */
   aoGuardar?: ((bytes: number) => void) | undefined;
 }
 
@@ -89,11 +89,10 @@ export function abrirEntrada(
   let sobra = 0;
   /** O texto da linha por acabar que o separador ainda não recebeu: só vai com o fim dela. */
   const porAcabar = abrirPedacos();
-  let guardados = 0;
   /** Leituras seguidas que mal ocuparam o buffer. */
   let pequenas = 0;
 
-  /** Depois de uma leitura: o buffer do tamanho do que costuma vir, e a conta do que se guarda. */
+  /** Depois de uma leitura: o buffer do tamanho do que costuma vir. */
   function acertar(lidos: number, cheio: boolean) {
     pequenas = lidos < buffer.length / 8 ? pequenas + 1 : 0;
     let bytes = buffer.length;
@@ -105,9 +104,6 @@ export function abrirEntrada(
       buffer = novo;
       pequenas = 0;
     }
-    const agora = buffer.length - BUFFER_BYTES_MIN + estado.parcial;
-    if (agora !== guardados) aoGuardar?.(agora - guardados);
-    guardados = agora;
   }
 
   /** Examina o que se leu; devolve o texto a separar, se há ao menos uma linha inteira. */
@@ -118,6 +114,7 @@ export function abrirEntrada(
     const { texto, fim, falha } = decodificar(bloco, exame);
     estado.falha = falha;
     estado.lidos += lidos;
+    if (exame.parcial !== estado.parcial) aoGuardar?.(exame.parcial - estado.parcial);
     estado.parcial = exame.parcial;
     sobra = bloco.length - fim;
     if (sobra > 0) buffer.copyWithin(0, fim, bloco.length);

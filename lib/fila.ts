@@ -9,8 +9,8 @@
  * const um = fila.receber({ tamanho: 60, nome: "um" });
  * if (fila.receber({ tamanho: 60, nome: "demais" }).cabe) throw new Error("coube demais");
  * fila.numerar(um, 7);
- * const [[numero, { pedido }] = []] = fila.confirmar(9);
- * if (numero !== 7 || pedido?.nome !== "um") throw new Error("confirmou outro");
+ * const [confirmado] = fila.confirmar(9);
+ * if (confirmado?.[1].pedido.nome !== "um") throw new Error("confirmou outro");
  * ```
  *
  * @module

@@ -163,7 +163,7 @@ export function abrirElo<M extends { readonly id?: number | undefined }>(
       if (motivoDaPerda !== undefined) return;
       pararPulsos = pulsar(
         { entrada, saida, pulso, tempo },
-        () => perder(`Servidor ${nome} não responde`),
+        () => perder(`${nome} não responde`),
       );
     },
   };

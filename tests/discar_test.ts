@@ -32,7 +32,7 @@ Deno.test("Elo.vigiar() dá sinal de vida, e fecha a conexão com quem não diz 
   using outroLado = await mudo.accept();
   const pedido = assertRejects(() => elo.pedir({ tipo: "PULSE" }), Error, "não responde");
   elo.vigiar();
-  assertEquals(await perda.promise, `Servidor ${elo.endereco} não responde`);
+  assertEquals(await perda.promise, `${elo.endereco} não responde`);
   await pedido;
   const lidos = new Uint8Array(1024);
   const texto = new TextDecoder().decode(lidos.subarray(0, await outroLado.read(lidos) ?? 0));

@@ -93,7 +93,7 @@ function abrir() {
     tempo,
     separador: new TextLineStream(),
     linhaBytesMax: 100,
-    ler: (linha) => [JSON.parse(linha)].flat(),
+    ler: (linha, entregar) => [JSON.parse(linha)].flat().forEach(entregar),
     escrever: (recado) => JSON.stringify(recado),
     pulso: "pulso",
   });
