@@ -148,7 +148,7 @@ export class Cliente {
    */
   async put(key: string, value: string): Promise<RespostaDoPut> {
     const pedido = validar({ tipo: "PUT", key, value });
-    const { resposta, servidor } = await this.#pedir(pedido, this.#relogio());
+    const { resposta, servidor } = await this.#pedir(pedido, this.#prazoDe());
     if (resposta.tipo !== "PUT_OK") throw inesperada(resposta, servidor);
     this.#timestamps.set(key, Math.max(this.#timestamp(key), resposta.timestamp));
     return { ...resposta, servidor };
@@ -163,11 +163,11 @@ export class Cliente {
    * @throws {Error} se nenhum servidor respondeu no prazo.
    */
   async get(key: string): Promise<RespostaDoGet> {
-    const relogio = this.#relogio();
+    const fim = this.#prazoDe();
     for (let tentativa = 0;; tentativa++) {
       const meuTimestamp = this.#timestamp(key);
       const pedido = validar({ tipo: "GET", key, timestamp: meuTimestamp });
-      const { resposta, servidor } = await this.#pedir(pedido, relogio);
+      const { resposta, servidor } = await this.#pedir(pedido, fim);
       const { tipo } = resposta;
       if (tipo !== "GET_OK" && tipo !== "TRY_OTHER_SERVER_OR_LATER") {
         throw inesperada(resposta, servidor);
@@ -180,7 +180,7 @@ export class Cliente {
         this.#timestamps.set(key, resposta.timestamp);
       }
       const serve = tipo === "GET_OK" ? atual : !this.#repetir;
-      if (serve || !await relogio.esperar(tentativa)) {
+      if (serve || !await this.#esperar(tentativa, fim)) {
         const { id, timestamp } = resposta;
         return tipo === "GET_OK" && atual
           ? { ...resposta, servidor, meuTimestamp }
@@ -214,47 +214,51 @@ export class Cliente {
     return this.#timestamps.get(key) ?? 0;
   }
 
-  /** O tempo de um pedido, contado de agora. */
-  #relogio(): Relogio {
-    const fim = this.#mundo.agora() + this.#prazo;
-    const resta = () => Math.max(0, fim - this.#mundo.agora());
-    return {
-      resta,
-      esperar: async (tentativa) => {
-        const { primeira, maior } = REPETIR_MS;
-        const ms = esperaDaTentativa(this.#mundo, tentativa, primeira, maior);
-        if (this.#fechado || ms >= resta()) return false;
-        await esperar(this.#mundo, ms);
-        return true;
-      },
-    };
+  /** Quando acaba o prazo de um pedido que começa agora. */
+  #prazoDe(): number {
+    return this.#mundo.agora() + this.#prazo;
+  }
+
+  /** Milissegundos que faltam; nunca negativo. */
+  #resta(fim: number): number {
+    return Math.max(0, fim - this.#mundo.agora());
+  }
+
+  /** Espera antes de repetir; `false`, sem esperar, se o prazo acabaria antes. */
+  async #esperar(tentativa: number, fim: number): Promise<boolean> {
+    const { primeira, maior } = REPETIR_MS;
+    const ms = esperaDaTentativa(this.#mundo, tentativa, primeira, maior);
+    if (this.#fechado || ms >= this.#resta(fim)) return false;
+    await esperar(this.#mundo, ms);
+    return true;
   }
 
   /**
    * Envia o pedido a um servidor sorteado. Se não o alcança, tenta outro; um GET,
    * que não muda nada, também quando a conexão se perde ou a resposta não vem.
    */
-  async #pedir(pedido: Corpo, relogio: Relogio): Promise<{ resposta: Corpo; servidor: string }> {
+  async #pedir(pedido: Corpo, fim: number): Promise<{ resposta: Corpo; servidor: string }> {
     for (let tentativa = 0;; tentativa++) {
       let motivo = "";
       const ordem = sortear(this.#servidores, this.#mundo);
-      for (const [n, ligacao] of ordem.entries()) {
+      // Parte do prazo é dos servidores que ainda não tentou; menos para um PUT enviado.
+      let faltam = ordem.length;
+      for (const ligacao of ordem) {
         if (this.#fechado) throw falha("Cliente fechado", { definitivo: true });
         let { elo } = ligacao;
         try {
-          // Parte do prazo é dos servidores que ainda não tentou; menos para um PUT enviado.
-          const faltam = ordem.length - n;
-          elo ??= await this.#discar(ligacao, relogio.resta() / faltam);
+          elo ??= await this.#discar(ligacao, this.#resta(fim) / faltam);
           const partes = pedido.tipo === "GET" ? faltam : 1;
-          const resposta = await elo.pedir(pedido, relogio.resta() / partes);
+          const resposta = await elo.pedir(pedido, this.#resta(fim) / partes);
           return { resposta, servidor: ligacao.nome };
         } catch (erro) {
           const outro = !elo || pedido.tipo === "GET" || falhaDefinitiva(erro);
-          if (!outro || relogio.resta() === 0) throw erro;
+          if (!outro || this.#resta(fim) === 0) throw erro;
           motivo = textoDoErro(erro);
         }
+        faltam--;
       }
-      if (!this.#repetir || !await relogio.esperar(tentativa)) {
+      if (!this.#repetir || !await this.#esperar(tentativa, fim)) {
         throw falha(`Nenhum servidor pôde ser alcançado: ${motivo}`, { definitivo: true });
       }
     }
@@ -403,14 +407,6 @@ interface Ligacao {
   readonly nome: string;
   elo: Elo<Corpo> | undefined;
   discando: Promise<Elo<Corpo>> | undefined;
-}
-
-/** O tempo que um pedido ainda tem. */
-interface Relogio {
-  /** Milissegundos até o prazo; nunca negativo. */
-  resta(): number;
-  /** Espera antes da próxima tentativa; `false`, sem esperar, se o prazo acabaria antes. */
-  esperar(tentativa: number): Promise<boolean>;
 }
 
 /** Um pedido feito na console: PUT se há value, senão GET. */

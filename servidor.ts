@@ -613,9 +613,9 @@ export class Servidor {
     const ocupa = caracteres * LIMITES.loteAberto;
     conexao.saida.emLotes = true;
     this.#conexoes.guardar(conexao, ocupa);
-    for (const [n, item] of itens.entries()) {
+    for (let n = 0; n < itens.length; n++) {
       if (conexao.fechada) return;
-      this.#despachar(conexao, item);
+      this.#despachar(conexao, itens[n]);
       const espera = this.#conexoes.haverLugar(conexao);
       if (espera) await espera;
       else if (n % LIMITES.itensPorVolta === LIMITES.itensPorVolta - 1) await darAVez(this.#mundo);
@@ -764,9 +764,18 @@ export class Servidor {
       tabela.timestamp = Math.max(tabela.timestamp, timestamp);
       if (this.#outra) volta.registros.push({ key, value, timestamp });
     }
-    // Segue acabado o código síncrono, com os que vieram na mesma leitura.
-    if (volta.ate === 0) queueMicrotask(() => this.#replicar());
+    if (volta.ate === 0) this.#marcarReplicacao();
     volta.ate = Math.max(volta.ate, timestamp);
+  }
+
+  /**
+   * Um PUT sozinho segue acabado o código síncrono. Havendo outros em curso, no fim da volta do
+   * laço de eventos, com os que ela trouxe pelas outras conexões: vão mais em cada mensagem.
+   */
+  #marcarReplicacao(): void {
+    const seguir = () => this.#replicar();
+    if (this.#puts.numerados.size > 1) this.#mundo.aSeguir(seguir);
+    else queueMicrotask(seguir);
   }
 
   /** Seção 5c, item 2. Entrega à outra thread, de uma vez, o que entrou na tabela nesta volta. */
@@ -860,9 +869,9 @@ export class Servidor {
   #tratarReplication({ key, value, timestamp }: Registro): void {
     const { imprimir, atraso } = this.#opcoes;
     imprimir?.(`REPLICATION key:${visivel(key)} value:${visivel(value)} ts:${timestamp}`);
-    const inserir = () => this.#aplicar({ key, value, timestamp });
-    if (atraso === 0) return inserir();
+    if (atraso === 0) return this.#aplicar({ key, value, timestamp });
     const { atrasadas } = this.#ligacao;
+    const inserir = () => this.#aplicar({ key, value, timestamp });
     const desistir = this.#mundo.depois(atraso, () => {
       atrasadas.delete(desistir);
       inserir();

@@ -108,38 +108,25 @@ export function abrirEntrada(
 
   /** Examina o que se leu; devolve o texto a separar, se há ao menos uma linha inteira. */
   function receber(lidos: number): string | undefined {
-    const cheio = sobra + lidos === buffer.length;
-    const bloco = buffer.subarray(0, sobra + lidos);
-    const exame = examinar(bloco, sobra - estado.parcial, limite());
-    const { texto, fim, falha } = decodificar(bloco, exame);
+    const total = sobra + lidos;
+    const cheio = total === buffer.length;
+    const bloco = cheio ? buffer : buffer.subarray(0, total);
+    const { texto, fim, parcial, falha } = examinar(bloco, sobra - estado.parcial, limite());
     estado.falha = falha;
     estado.lidos += lidos;
-    if (exame.parcial !== estado.parcial) aoGuardar?.(exame.parcial - estado.parcial);
-    estado.parcial = exame.parcial;
-    sobra = bloco.length - fim;
-    if (sobra > 0) buffer.copyWithin(0, fim, bloco.length);
+    if (parcial !== estado.parcial) aoGuardar?.(parcial - estado.parcial);
+    estado.parcial = parcial;
+    sobra = total - fim;
+    if (sobra > 0) buffer.copyWithin(0, fim, total);
     acertar(lidos, cheio);
     if (texto.includes("\n")) return porAcabar.tirar() + texto;
     porAcabar.juntar(texto);
     return undefined;
   }
 
-  /** Dá o texto ao separador, e tira dele as linhas inteiras. */
-  async function separar(texto: string): Promise<string[]> {
-    const linhas: string[] = [];
-    // Pedir antes de dar poupa ao separador uma espera.
-    let proxima = leitor.read();
-    escritor.write(texto);
-    for (let faltam = contarLinhas(texto); faltam > 0; faltam--) {
-      linhas.push((await proxima).value!);
-      if (faltam > 1) proxima = leitor.read();
-    }
-    return linhas;
-  }
-
   async function ler(): Promise<string[] | undefined> {
     while (!estado.falha) {
-      const lidos = await canal.read(buffer.subarray(sobra));
+      const lidos = await canal.read(sobra === 0 ? buffer : buffer.subarray(sobra));
       if (lidos === null) {
         if (estado.parcial > 0) {
           estado.falha = new SyntaxError("Linha recusada: a conexão acabou antes do fim da linha");
@@ -153,7 +140,14 @@ export function abrirEntrada(
       const texto = receber(lidos);
       if (texto === undefined) continue;
       estado.blocos++;
-      const linhas = await separar(texto);
+      // Pedir a primeira antes de dar o texto poupa ao separador uma espera.
+      let proxima = leitor.read();
+      escritor.write(texto);
+      const linhas = [(await proxima).value!];
+      for (let faltam = contarLinhas(texto) - 1; faltam > 0; faltam--) {
+        proxima = leitor.read();
+        linhas.push((await proxima).value!);
+      }
       if (aoReceber) linhas.forEach(aoReceber);
       return linhas;
     }
@@ -165,55 +159,56 @@ export function abrirEntrada(
 
 /** O que há num bloco de bytes. */
 interface Exame {
-  /** Onde acaba a última linha inteira e dentro do limite. */
+  /** O texto que serve: as linhas inteiras e dentro do limite, e o começo da seguinte. */
+  readonly texto: string;
+  /** Onde ele acaba: depois, há no máximo um caractere por acabar. */
   readonly fim: number;
-  /** Bytes da linha que começa depois dela. */
+  /** Bytes da linha por acabar. */
   readonly parcial: number;
-  /** Se essa linha passa do limite. */
-  readonly falha: RangeError | undefined;
-}
-
-/** Acha os fins de linha; a linha em curso começou em `inicio`, talvez antes deste bloco. */
-function examinar(bloco: Uint8Array, inicio: number, limite: number): Exame {
-  // Quase sempre nada ali pode passar do limite, e basta saber onde acaba a última linha.
-  if (bloco.length - inicio > limite) return examinarCadaUma(bloco, inicio, limite);
-  const fim = bloco.lastIndexOf(10) + 1;
-  return { fim, parcial: bloco.length - (fim > 0 ? fim : inicio), falha: undefined };
-}
-
-function examinarCadaUma(bloco: Uint8Array, inicio: number, limite: number): Exame {
-  let fim = 0;
-  const longa = (bytes: number) =>
-    new RangeError(`Linha recusada: ${noLimite(`${bytes} bytes ou mais`, limite)}`);
-  for (let n; (n = bloco.indexOf(10, fim)) >= 0;) {
-    // Um "\r" antes do "\n" não é da linha; se ficou no bloco anterior, dá-se por ele.
-    const bytes = n - inicio - (n === 0 || bloco[n - 1] === 13 ? 1 : 0);
-    if (bytes > limite) return { fim, parcial: bytes, falha: longa(bytes) };
-    inicio = fim = n + 1;
-  }
-  const parcial = bloco.length - inicio;
-  const folga = bloco[bloco.length - 1] === 13 ? 1 : 0;
-  return { fim, parcial, falha: parcial > limite + folga ? longa(parcial) : undefined };
+  /** Por que não se vai além. */
+  readonly falha: Error | undefined;
 }
 
 const decodificador = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** O texto de um bloco, até onde vai, e por que não vai além. */
-function decodificar(
-  bloco: Uint8Array,
-  exame: Exame,
-): { texto: string; fim: number; falha: Error | undefined } {
-  const { falha } = exame;
-  const fim = falha ? exame.fim : fimDosInteiros(bloco);
+/** Examina um bloco; a linha em curso começou em `inicio`, talvez antes dele. */
+function examinar(bloco: Uint8Array, inicio: number, limite: number): Exame {
+  // Quase sempre nada ali pode passar do limite, e basta saber onde acaba a última linha.
+  if (bloco.length - inicio > limite) return examinarCadaUma(bloco, inicio, limite);
+  const ultima = bloco.lastIndexOf(10) + 1;
+  return decodificar(bloco, bloco.length - (ultima > 0 ? ultima : inicio), undefined);
+}
+
+/** O mesmo, conferindo cada linha. */
+function examinarCadaUma(bloco: Uint8Array, inicio: number, limite: number): Exame {
+  let boas = 0;
+  const longa = (bytes: number) =>
+    new RangeError(`Linha recusada: ${noLimite(`${bytes} bytes ou mais`, limite)}`);
+  for (let n; (n = bloco.indexOf(10, boas)) >= 0;) {
+    // Um "\r" antes do "\n" não é da linha; se ficou no bloco anterior, dá-se por ele.
+    const bytes = n - inicio - (n === 0 || bloco[n - 1] === 13 ? 1 : 0);
+    if (bytes > limite) return decodificar(bloco.subarray(0, boas), bytes, longa(bytes));
+    inicio = boas = n + 1;
+  }
+  const parcial = bloco.length - inicio;
+  const folga = bloco[bloco.length - 1] === 13 ? 1 : 0;
+  if (parcial <= limite + folga) return decodificar(bloco, parcial, undefined);
+  return decodificar(bloco.subarray(0, boas), parcial, longa(parcial));
+}
+
+function decodificar(bloco: Uint8Array, parcial: number, falha: Error | undefined): Exame {
+  const fim = fimDosInteiros(bloco);
   try {
-    return { texto: decodificador.decode(bloco.subarray(0, fim)), fim, falha };
+    const texto = decodificador.decode(fim === bloco.length ? bloco : bloco.subarray(0, fim));
+    return { texto, fim, parcial, falha };
   } catch (cause) {
-    return decodificarAsBoas(bloco, new TypeError("Linha recusada: não é UTF-8", { cause }));
+    const erro = new TypeError("Linha recusada: não é UTF-8", { cause });
+    return { ...asBoas(bloco), parcial, falha: erro };
   }
 }
 
 /** As linhas que são UTF-8 antes da primeira que não é. */
-function decodificarAsBoas(bloco: Uint8Array, falha: Error) {
+function asBoas(bloco: Uint8Array): { texto: string; fim: number } {
   let [texto, fim] = ["", 0];
   for (let n; (n = bloco.indexOf(10, fim)) >= 0; fim = n + 1) {
     try {
@@ -222,7 +217,7 @@ function decodificarAsBoas(bloco: Uint8Array, falha: Error) {
       break;
     }
   }
-  return { texto, fim, falha };
+  return { texto, fim };
 }
 
 /** Um texto que chega aos pedaços, talvez de um byte, sem ocupar muito mais do que ele. */

@@ -58,6 +58,15 @@ export interface AvisosDaSaida {
 
 const codificador = new TextEncoder();
 
+/** Bytes de um papel: onde se escreve um texto curto, sem pedir memória ao sistema a cada vez. */
+const PAPEL_BYTES = 16 * 1024;
+
+/** Papéis que se guardam para a próxima escrita; além, deitam-se fora. */
+const PAPEIS_MAX = 32;
+
+/** Os papéis que ninguém está usando. */
+const papeis: Uint8Array[] = [];
+
 /** Escreve linhas num canal de bytes, juntando as que vêm juntas. */
 export function abrirSaida(
   canal: { write(bytes: Uint8Array): Promise<number> },
@@ -125,18 +134,24 @@ async function escreverFatias(
   texto: string,
   contar: (bytes: number) => void,
 ): Promise<void> {
-  let [inicio, fim] = [0, 0];
-  do {
-    fim = fimDaFatia(texto, inicio);
-    const fatia = texto.slice(inicio, fim);
-    const bytes = codificador.encode(fim < texto.length ? fatia : fatia + "\n");
+  for (let inicio = 0; inicio <= texto.length;) {
+    const fim = fimDaFatia(texto, inicio);
+    const ultima = fim >= texto.length;
+    const fatia = ultima ? texto.slice(inicio) + "\n" : texto.slice(inicio, fim);
+    const papel = fatia.length <= PAPEL_BYTES / 3
+      ? papeis.pop() ?? new Uint8Array(PAPEL_BYTES)
+      : undefined;
+    const bytes = papel
+      ? papel.subarray(0, codificador.encodeInto(fatia, papel).written)
+      : codificador.encode(fatia);
     for (let n = 0; n < bytes.length;) {
-      const escritos = await canal.write(bytes.subarray(n));
+      const escritos = await canal.write(n === 0 ? bytes : bytes.subarray(n));
       n += escritos;
       contar(escritos);
     }
-    inicio = fim;
-  } while (fim < texto.length);
+    if (papel && papeis.length < PAPEIS_MAX) papeis.push(papel);
+    inicio = ultima ? Infinity : fim;
+  }
 }
 
 /** Onde acaba a fatia que começa num lugar do texto, sem partir um par de surrogates. */

@@ -19,6 +19,8 @@ export interface Tempo {
   agora(): number;
   /** Faz algo daqui a `ms` milissegundos, uma vez. Devolve como desistir. */
   depois(ms: number, fazer: () => void): () => void;
+  /** Faz algo no fim desta volta do laço de eventos, com tudo o que ela trouxe já tratado. */
+  aSeguir(fazer: () => void): void;
   /** Um número ao acaso, de 0 a menos de 1. */
   acaso(): number;
   /** 32 bytes que ninguém adivinha, em hexadecimal. */
@@ -32,6 +34,7 @@ export const DE_VERDADE: Tempo = {
     const temporizador = setTimeout(fazer, ms);
     return () => clearTimeout(temporizador);
   },
+  aSeguir: (fazer) => void setImmediate(fazer),
   acaso: () => Math.random(),
   sigilo: () => crypto.getRandomValues(new Uint8Array(32)).toHex(),
 };

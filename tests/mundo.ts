@@ -119,6 +119,7 @@ export class Mundo {
     const mundo: MundoDoServidor = {
       agora: () => this.#agora,
       depois: (ms, fazer) => this.#depois(ms, fazer),
+      aSeguir: (fazer) => void this.#depois(0, fazer),
       acaso: () => uniformInt(this.#gerador, 0, 2 ** 30 - 1) / 2 ** 30,
       sigilo: () =>
         Array.from({ length: 64 }, () => uniformInt(this.#gerador, 0, 15).toString(16)).join(""),
