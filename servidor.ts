@@ -108,7 +108,8 @@ const LIMITES = {
   conexoes: {
     conexoes: 4096,
     linhaBytes: { estranho: 1024, comum: LINHA_BYTES_MAX, par: LINHA_DE_SERVIDOR_BYTES_MAX },
-    emCurso: 1024 * 1024,
+    respostas: 1024 * 1024,
+    pedidos: 32 * 1024 * 1024,
     pedidoMinimo: 1024,
     total: 128 * 1024 * 1024,
     pulsosSemLer: 30,
@@ -507,7 +508,7 @@ export class Servidor {
       rastro: this.#rastro,
       aoLigar: segredo === undefined ? "comum" : "estranho",
       separador: enquadrar,
-      receber: (conexao, linha) => this.#receber(conexao, linha),
+      receber: (conexao, linha, lida) => this.#receber(conexao, linha, lida),
       recusa: (motivo) => linhaDeRecusa(undefined, motivo),
       aoFechar: (conexao) => {
         if (conexao === this.#ligacao.conexao) this.#soltarLider();
@@ -557,16 +558,20 @@ export class Servidor {
   async parar(): Promise<void> {
     if (this.#encerrando) return this.parado;
     this.#encerrando = true;
-    this.#ouvinte.close();
-    while (this.#puts.semResposta > 0) await this.#esperar(RELOGIO_MS);
-    await this.#conexoes.despedirTodas();
+    this.#conexoes.encerrar();
+    // O que se leu tem resposta: os PUTs em curso, até o seu prazo; o resto, que se está parando.
+    const fim = this.#mundo.agora() + this.#opcoes.prazo;
+    const falta = () =>
+      this.#puts.semResposta > 0 ||
+      (this.#conexoes.haPorTratar() && this.#mundo.agora() < fim);
+    while (falta()) await this.#esperar(RELOGIO_MS);
     this.#replicar();
     await this.#outra?.chamar("fechar").catch(() => {});
     this.#parada.abort();
     this.#pararRelogio?.();
     for (const desistir of this.#ligacao.atrasadas.keys()) desistir();
     this.#ligacao.elo?.fechar("Servidor parado");
-    this.#conexoes.fecharTodas();
+    await this.#conexoes.fecharTodas();
     this.#outra?.thread.terminate();
     this.#outra?.desligar("servidor parado");
     this.#grupo.abertura.resolve();
@@ -590,18 +595,18 @@ export class Servidor {
   // (lib/conexoes.ts), e nenhuma espera por outra. As conexões com os seguidores, que o
   // líder usa para replicar, vivem noutra thread.
 
-  /** Trata uma linha; devolve uma promessa só quando é preciso esperar antes de ler a próxima. */
-  #receber(conexao: Conexao, linha: string): Promise<void> | undefined {
+  /** Trata uma linha, lida em `lida`; devolve uma promessa só quando a próxima tem de esperar. */
+  #receber(conexao: Conexao, linha: string, lida: number): Promise<void> | undefined {
     if (conexao.confianca === "estranho") return this.#receberEstranho(conexao, linha);
-    let lida: ReturnType<typeof Mensagem.abrir>;
+    let aberta: ReturnType<typeof Mensagem.abrir>;
     try {
-      lida = Mensagem.abrir(linha);
+      aberta = Mensagem.abrir(linha);
     } catch (erro) {
       this.#recusar(conexao, undefined, (erro as Error).message);
       return;
     }
-    if (lida.emLote) return this.#receberLote(conexao, lida.itens, linha.length);
-    this.#despachar(conexao, lida.itens[0]);
+    if (aberta.emLote) return this.#receberLote(conexao, aberta.itens, linha.length, lida);
+    this.#despachar(conexao, aberta.itens[0], lida);
   }
 
   /** Trata um lote item a item, sem ocupar a thread nem a memória com um lote enorme. */
@@ -609,14 +614,15 @@ export class Servidor {
     conexao: Conexao,
     itens: readonly unknown[],
     caracteres: number,
+    lida: number,
   ): Promise<void> {
     const ocupa = caracteres * LIMITES.loteAberto;
     conexao.saida.emLotes = true;
     this.#conexoes.guardar(conexao, ocupa);
     for (let n = 0; n < itens.length; n++) {
       if (conexao.fechada) return;
-      this.#despachar(conexao, itens[n]);
-      const espera = this.#conexoes.haverLugar(conexao);
+      this.#despachar(conexao, itens[n], lida);
+      const espera = this.#conexoes.lidas(conexao);
       if (espera) await espera;
       else if (n % LIMITES.itensPorVolta === LIMITES.itensPorVolta - 1) await darAVez(this.#mundo);
     }
@@ -643,7 +649,7 @@ export class Servidor {
   }
 
   /** Um item, um tratamento: o único lugar onde o tipo da mensagem decide. */
-  #despachar(conexao: Conexao, item: unknown): void {
+  #despachar(conexao: Conexao, item: unknown, lida: number): void {
     let corpo: Corpo;
     try {
       corpo = Mensagem.ler(item).corpo;
@@ -657,7 +663,7 @@ export class Servidor {
       case "GET":
         return this.#tratarGet(conexao, corpo);
       case "PUT":
-        return this.#tratarPut(conexao, corpo, conexao.endereco, this.#opcoes.prazo);
+        return this.#tratarPut(conexao, corpo, conexao.endereco, lida + this.#opcoes.prazo);
       case "PULSE":
         return this.#enviar(conexao, { tipo: "PULSE_OK", id: corpo.id });
       case "JOIN":
@@ -669,7 +675,7 @@ export class Servidor {
     }
     if (corpo.tipo === "FORWARD" && this.souLider && conexao.confianca === "par") {
       const prazo = Math.min(corpo.prazo, this.#opcoes.prazo);
-      return this.#tratarPut(conexao, corpo, corpo.origem, prazo);
+      return this.#tratarPut(conexao, corpo, corpo.origem, lida + prazo);
     }
     if (conexao === this.#ligacao.conexao) {
       switch (corpo.tipo) {
@@ -710,10 +716,10 @@ export class Servidor {
     conexao: Conexao,
     { id, key, value }: { id?: number | undefined; key: string; value: string },
     origem: string,
-    prazo: number,
+    vence: number,
   ): void {
     const tamanho = Math.max(key.length + value.length, LIMITES.conexoes.pedidoMinimo);
-    const vence = this.#mundo.agora() + prazo;
+    const cabe = this.#conexoes.cabe(conexao);
     const put = this.#puts.receber({ id, key, value, origem, conexao, vence, tamanho });
     this.#opcoes.imprimir?.(
       this.souLider
@@ -721,10 +727,13 @@ export class Servidor {
         : `Encaminhando PUT key:${visivel(key)} value:${visivel(value)}`,
     );
     this.#conexoes.comecar(conexao, tamanho);
-    if (!put.cabe) {
-      const quantos = `${LIMITES.puts / 2 ** 20} milhões de caracteres`;
-      const demais = noLimite(`já há PUTs demais em curso: ${quantos}`);
+    if (!put.cabe || !cabe) {
+      const limite = (put.cabe ? LIMITES.conexoes.pedidos : LIMITES.puts) / 2 ** 20;
+      const onde = put.cabe ? " nesta conexão" : "";
+      const demais = noLimite(`já há PUTs demais em curso${onde}: ${limite} milhões de caracteres`);
       this.#falhar(put, `PUT recusado: ${demais}`, true);
+    } else if (vence <= this.#mundo.agora()) {
+      this.#falhar(put, "PUT não aceito no prazo: as respostas anteriores não foram lidas", true);
     } else if (this.#discoFalho) {
       this.#falhar(put, `PUT recusado: ${this.#discoFalho}`, true);
     } else {
@@ -1482,7 +1491,7 @@ export class Servidor {
       );
       return erro instanceof TypeError ? 2 : 1;
     } finally {
-      await tela.esvaziar();
+      await tela.despedir();
     }
   }
 }

@@ -35,8 +35,10 @@ export interface LimitesDasConexoes {
   readonly conexoes: number;
   /** Bytes de uma linha, conforme quem a manda; além, a recusa, e a conexão fecha. */
   readonly linhaBytes: { readonly [c in Confianca]: number };
-  /** Caracteres em curso numa conexão (pedidos e respostas); além, ela não é lida. */
-  readonly emCurso: number;
+  /** Caracteres de respostas que o outro lado não lê; além, não se trata nem lê mais nada dele. */
+  readonly respostas: number;
+  /** Caracteres de pedidos sem resposta; além, ele não é lido enquanto alguns acabam. */
+  readonly pedidos: number;
   /** Caracteres que conta, ao menos, cada pedido. */
   readonly pedidoMinimo: number;
   /** Caracteres de todas; além, cai a que mais ocupa sem ler o que pediu nem acabar a linha. */
@@ -65,6 +67,10 @@ export interface Conexao {
   guardados: number;
   /** Quem espera que {@linkcode emCurso} diminua, para voltar a ler. */
   aoAliviar: (() => void) | undefined;
+  /** Se está cheia e nada acaba: lê-se na mesma, para que se responda já ao que vier. */
+  empatada: boolean;
+  /** Se há linhas lidas e ainda por tratar. */
+  tratando: boolean;
   /** Se não se lê mais nada dela: já se lhe disse por quê, e falta fechá-la. */
   dispensada: boolean;
   fechada: boolean;
@@ -114,6 +120,8 @@ export function abrirConexao(canal: Canal, opcoes: OpcoesDaConexao): Conexao {
     emCurso: 0,
     guardados: 0,
     aoAliviar: undefined,
+    empatada: false,
+    tratando: false,
     dispensada: false,
     fechada: false,
     vistos: { lidos: 0, blocos: 0, escritos: 0, mudo: 0, semLer: 0, naLinha: 0, semProva: 0 },

@@ -34,6 +34,12 @@ import type { Tarefas } from "./tarefas.ts";
 import { esperar, type Tempo } from "./tempo.ts";
 import { noLimite } from "./texto.ts";
 
+/**
+ * Quanto uma conexão cheia de pedidos espera que algum acabe, em milissegundos; se nenhum acaba,
+ * ninguém há de esperar pelo prazo dos outros: volta-se a lê-la.
+ */
+const LUGAR_MS = 250;
+
 /** Espera depois de um erro ao aceitar conexões (descritores esgotados), em milissegundos. */
 const ACEITAR_DE_NOVO_MS = 100;
 
@@ -49,8 +55,11 @@ export interface OpcoesDasConexoes {
   readonly aoLigar: Confianca;
   /** Quem separa as linhas de uma conexão: um `TextLineStream`. */
   separador(): Separador;
-  /** Trata uma linha; devolve uma promessa só quando é preciso esperar antes da próxima. */
-  receber(conexao: Conexao, linha: string): Promise<void> | undefined;
+  /**
+   * Trata uma linha, lida em `lida`, que é de quando se contam os prazos; devolve uma promessa só
+   * quando é preciso esperar antes da próxima.
+   */
+  receber(conexao: Conexao, linha: string, lida: number): Promise<void> | undefined;
   /** A linha que diz a alguém por que se lhe fecha a conexão. */
   recusa(motivo: string): string;
   /** Uma conexão fechou. */
@@ -71,14 +80,19 @@ export interface Conexoes {
   acabar(conexao: Conexao, caracteres: number): void;
   /** Guardam-se mais (ou, negativo, menos) caracteres do que se leu. */
   guardar(conexao: Conexao, caracteres: number): void;
-  /** Espera até a conexão poder ser lida; `undefined`, se já pode. */
-  haverLugar(conexao: Conexao): Promise<void> | undefined;
+  /** Se cabe mais um pedido numa conexão; se não, responde-se-lhe já que não. */
+  cabe(conexao: Conexao): boolean;
+  /** Espera que o outro lado leia o que já se lhe respondeu; `undefined`, se não deve muito. */
+  lidas(conexao: Conexao): Promise<void> | undefined;
   /** Envia a última linha, e não lê mais nada. */
   dispensar(conexao: Conexao, ultima: string): void;
   fechar(conexao: Conexao): void;
-  /** Espera que se escreva o que há a escrever, a todas, ou a despedida acabar. */
-  despedirTodas(): Promise<void>;
-  fecharTodas(): void;
+  /** Deixa de ler: o que já se leu acaba de ser tratado, e o resto fica por ler. */
+  encerrar(): void;
+  /** Se ainda há linhas lidas por tratar. */
+  haPorTratar(): boolean;
+  /** Depois de {@linkcode encerrar}: espera que cada um leia o que lhe falta, um pouco, e fecha todas. */
+  fecharTodas(): Promise<void>;
 }
 
 /** Cuida das conexões de um ouvinte. */
@@ -87,14 +101,15 @@ export function abrirConexoes(ouvinte: Ouvinte, opcoes: OpcoesDasConexoes): Cone
   const todas = new Set<Conexao>();
   /** Caracteres em curso e guardados, de todas. */
   let ocupados = 0;
+  let encerrando = false;
 
   async function aceitar(): Promise<void> {
-    while (!parada.aborted) {
+    while (!encerrando) {
       let canal: Canal;
       try {
         canal = await ouvinte.accept();
       } catch (erro) {
-        if (parada.aborted || erro instanceof Deno.errors.BadResource) return;
+        if (encerrando) return;
         // Quem desistiu antes de ser aceito não custa nada; sem descritores, abre-se lugar.
         const desistiu = erro instanceof Deno.errors.NotConnected ||
           erro instanceof Deno.errors.ConnectionReset ||
@@ -134,17 +149,24 @@ export function abrirConexoes(ouvinte: Ouvinte, opcoes: OpcoesDasConexoes): Cone
         await canal.handshake();
         conexao.confianca = opcoes.aoLigar;
       }
-      for (let linhas; !conexao.dispensada && (linhas = await entrada.ler());) {
+      // De um par depende o que está em curso: ouve-se até ao fim.
+      const podeLer = () => !conexao.dispensada && (!encerrando || conexao.confianca === "par");
+      for (let linhas; podeLer() && (linhas = await entrada.ler());) {
+        const lida = tempo.agora();
+        conexao.tratando = true;
         for (const linha of linhas) {
           if (conexao.fechada || conexao.dispensada) break;
-          const espera = opcoes.receber(conexao, linha) ?? haverLugar(conexao);
+          const espera = opcoes.receber(conexao, linha, lida) ?? lidas(conexao);
           if (espera) await espera;
         }
+        conexao.tratando = false;
+        const espera = haverLugar(conexao);
+        if (espera) await espera;
       }
       if (entrada.falha) enviar(conexao, opcoes.recusa(entrada.falha.message));
       while (conexao.pedidos > 0 && !conexao.fechada) await alivio(conexao);
       await saida.esvaziar();
-      if (entrada.falha || conexao.dispensada) {
+      if (entrada.falha || conexao.dispensada || encerrando) {
         await despedir(conexao, tempo, () => fechar(conexao));
       }
     } catch (erro) {
@@ -160,7 +182,9 @@ export function abrirConexoes(ouvinte: Ouvinte, opcoes: OpcoesDasConexoes): Cone
   function ocupar(conexao: Conexao, caracteres: number): void {
     conexao.emCurso += caracteres;
     somar(caracteres);
-    if (caracteres < 0) conexao.aoAliviar?.();
+    if (caracteres >= 0) return;
+    conexao.empatada = false;
+    conexao.aoAliviar?.();
   }
 
   function guardar(conexao: Conexao, caracteres: number): void {
@@ -202,10 +226,28 @@ export function abrirConexoes(ouvinte: Ouvinte, opcoes: OpcoesDasConexoes): Cone
 
   // O que um par leva é de muitos: parar de o ler faria uns esperarem pelos outros, e os
   // sinais de vida não chegarem.
+
+  function lidas(conexao: Conexao): Promise<void> | undefined {
+    const { confianca, saida, fechada } = conexao;
+    if (fechada || confianca === "par" || saida.fila < limites.respostas) return undefined;
+    return alivio(conexao).then(() => lidas(conexao));
+  }
+
+  function cabe({ confianca, emCurso, saida }: Conexao): boolean {
+    return confianca === "par" || emCurso - saida.fila < limites.pedidos;
+  }
+
+  /** Espera que haja lugar numa conexão cheia, enquanto nela alguma coisa acaba. */
   function haverLugar(conexao: Conexao): Promise<void> | undefined {
-    const { confianca, emCurso, fechada } = conexao;
-    if (fechada || confianca === "par" || emCurso < limites.emCurso) return undefined;
-    return alivio(conexao).then(() => haverLugar(conexao));
+    if (conexao.fechada || conexao.empatada || cabe(conexao)) return undefined;
+    const desistir = tempo.depois(LUGAR_MS, () => {
+      conexao.empatada = true;
+      conexao.aoAliviar?.();
+    });
+    return alivio(conexao).then(() => {
+      desistir();
+      return haverLugar(conexao);
+    });
   }
 
   function dispensar(conexao: Conexao, ultima: string): void {
@@ -260,16 +302,29 @@ export function abrirConexoes(ouvinte: Ouvinte, opcoes: OpcoesDasConexoes): Cone
     comecar,
     acabar,
     guardar,
-    haverLugar,
+    cabe,
+    lidas,
     dispensar,
     fechar,
-    async despedirTodas() {
-      const saidas = Promise.all([...todas].map(({ saida }) => saida.esvaziar()));
-      const desistir = new AbortController();
-      await Promise.race([saidas, esperar(tempo, DESPEDIDA_MS, desistir.signal)]);
-      desistir.abort();
+    encerrar() {
+      encerrando = true;
+      ouvinte.close();
     },
-    fecharTodas() {
+    haPorTratar: () => [...todas].some(({ tratando, fechada }) => tratando && !fechada),
+    async fecharTodas() {
+      const desistir = new AbortController();
+      // A quem estava calado não há o que dizer; os outros ainda podem ter o que ler.
+      const saindo = [...todas].filter(({ entrada, saida, vistos }) =>
+        saida.fila > 0 || entrada.lidos !== vistos.lidos
+      ).map(async (conexao) => {
+        await conexao.saida.esvaziar();
+        await despedir(conexao, tempo, () => fechar(conexao));
+      });
+      await Promise.race([
+        Promise.allSettled(saindo),
+        esperar(tempo, DESPEDIDA_MS, desistir.signal),
+      ]);
+      desistir.abort();
       for (const conexao of todas) fechar(conexao);
     },
   };

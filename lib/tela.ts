@@ -21,6 +21,9 @@ const TELA_INTERVALO_MS = 5;
 /** Caracteres à espera de uma saída que ninguém lê; além, as linhas novas se perdem e são contadas. */
 const TELA_MAX = 16 * 1024 * 1024;
 
+/** Quanto se espera, antes de sair, por quem não lê a saída, em milissegundos. */
+const DESPEDIDA_MS = 1_000;
+
 /** A tela; ver {@linkcode abrirTela}. */
 export interface Tela {
   /** Uma linha em stdout. */
@@ -29,6 +32,8 @@ export interface Tela {
   erro(texto: string): void;
   /** Espera que tudo tenha sido escrito. */
   esvaziar(): Promise<void>;
+  /** O mesmo, antes de sair: por quem não lê a saída espera-se pouco. */
+  despedir(): Promise<void>;
 }
 
 /** Abre a tela. As linhas de stdout que chegam perto umas das outras saem numa escrita só. */
@@ -51,6 +56,12 @@ export function abrirTela(): Tela {
     caracteres = 0;
   }
 
+  async function esvaziar() {
+    soltar();
+    await stdout.esvaziar();
+    await stderr.esvaziar();
+  }
+
   return {
     linha(texto) {
       if (stdout.fila + caracteres > TELA_MAX) return void perdidas++;
@@ -65,10 +76,12 @@ export function abrirTela(): Tela {
     erro(texto) {
       if (stderr.fila <= TELA_MAX) stderr.enviar(texto);
     },
-    async esvaziar() {
-      soltar();
-      await stdout.esvaziar();
-      await stderr.esvaziar();
+    esvaziar,
+    async despedir() {
+      let temporizador: ReturnType<typeof setTimeout> | undefined;
+      const demora = new Promise((resolver) => temporizador = setTimeout(resolver, DESPEDIDA_MS));
+      await Promise.race([esvaziar(), demora]);
+      clearTimeout(temporizador);
     },
   };
 }

@@ -28,23 +28,27 @@ interface Marca {
 class Tubo {
   readonly #chegados: Uint8Array[] = [];
   #fim: "aberto" | "acabou" | "cortado" = "aberto";
-  #aoChegar: (() => void) | undefined;
+  #aoChegar: (() => void)[] = [];
 
   chegar(bytes: Uint8Array): void {
     this.#chegados.push(bytes);
-    this.#aoChegar?.();
+    this.#acordar();
+  }
+
+  #acordar(): void {
+    for (const acordar of this.#aoChegar.splice(0)) acordar();
   }
 
   acabar(fim: "acabou" | "cortado"): void {
     if (this.#fim === "aberto") this.#fim = fim;
-    this.#aoChegar?.();
+    this.#acordar();
   }
 
   async ler(buffer: Uint8Array): Promise<number | null> {
     while (this.#chegados.length === 0) {
       if (this.#fim === "cortado") throw new Deno.errors.ConnectionReset("cortada");
       if (this.#fim === "acabou") return null;
-      await new Promise<void>((resolver) => this.#aoChegar = resolver);
+      await new Promise<void>((resolver) => this.#aoChegar.push(resolver));
     }
     const [primeiro] = this.#chegados;
     const n = Math.min(buffer.length, primeiro!.length);
@@ -54,6 +58,9 @@ class Tubo {
     return n;
   }
 }
+
+const semDisco: MundoDoServidor["abrirDisco"] = () =>
+  Promise.reject(new Error("Este mundo não tem disco"));
 
 /** Uma conexão entre duas máquinas. */
 interface Ligacao {
@@ -115,7 +122,7 @@ export class Mundo {
   }
 
   /** O mundo como o vê quem está numa máquina. */
-  maquina(ip: string): MundoDoServidor {
+  maquina(ip: string, abrirDisco = semDisco): MundoDoServidor {
     const mundo: MundoDoServidor = {
       agora: () => this.#agora,
       depois: (ms, fazer) => this.#depois(ms, fazer),
@@ -126,7 +133,7 @@ export class Mundo {
       escutar: (endereco) => this.#escutar({ ...endereco, ip }),
       conectar: (endereco) => this.#conectar(ip, endereco),
       abrirThread: () => this.#abrirThread(mundo),
-      abrirDisco: () => Promise.reject(new Error("Este mundo não tem disco")),
+      abrirDisco,
     };
     return mundo;
   }

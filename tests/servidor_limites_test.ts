@@ -11,7 +11,6 @@ import {
 } from "./apoio.ts";
 import { get, iniciarSozinho, put } from "./apoio/protocolo.ts";
 import { LINHA_BYTES_MAX } from "../mensagem.ts";
-import { Servidor } from "../servidor.ts";
 import { connect } from "node:net";
 
 // --- Uma linha, um lote ------------------------------------------------------
@@ -171,18 +170,6 @@ Deno.test("Servidor dá 30 s a quem não lê o que pediu, e depois fecha", async
 });
 
 // --- Pedidos e conexões ------------------------------------------------------
-
-Deno.test("Servidor lê 1024 PUTs em curso de uma conexão, e o resto só quando um acaba", async () => {
-  await using servidor = await Servidor.iniciar({ porta: 0, replicas: 1, prazo: 500 });
-  for (const [puts, primeira] of [[1023, "GET_OK"], [1024, "ERRO"]] as const) {
-    await using fio = await Fio.abrir(servidor.endereco);
-    const pedidos = Array.from({ length: puts }, (_, id) => put(id, "k", "v"));
-    await fio.enviar(...pedidos, get(puts, "k"));
-    assertEquals((await fio.receber()).tipo, primeira);
-    const resto = await fio.receberVarias(puts);
-    assert(resto.every(({ id, definitivo }) => id === puts || definitivo));
-  }
-});
 
 Deno.test("Servidor: PUTs sem confirmação contam na memória mesmo depois do ERRO", async () => {
   await using grupo = await iniciarGrupo(1, { 0: { prazo: 200 }, 1: { atraso: 60_000 } });

@@ -18,6 +18,7 @@ function consoleCom(...digitadas: string[]) {
   const tela: Tela = {
     linha() {},
     erro: (texto) => erros.push(texto),
+    despedir: () => Promise.resolve(),
     esvaziar: () => Promise.resolve(),
   };
   const perguntar = () => perguntarAte(teclado, tela, "Porta", "80", inteiroEntre(1, 99));
