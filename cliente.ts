@@ -9,8 +9,8 @@
  * await using servidor = await Servidor.iniciar({ porta: 0, replicas: 0 });
  * await using cliente = new Cliente([servidor.endereco]);
  * await cliente.put("cor", "azul");
- * const { value, timestamp } = await cliente.get("cor");
- * if (value !== "azul" || timestamp !== 1) throw new Error("não voltou igual");
+ * const resposta = await cliente.get("cor");
+ * if (resposta.tipo !== "GET_OK" || resposta.value !== "azul") throw new Error("não voltou igual");
  * ```
  *
  * Na ordem: a classe, com PUT e GET, a escolha do servidor e a console; e as opções da
@@ -24,7 +24,13 @@ import { inteiroEntre, lerArgumentos, lerOpcao } from "./lib/opcoes.ts";
 import { type Certeza, type Elo, falha, falhaDefinitiva } from "./lib/pedidos.ts";
 import { abrirRastro, type Rastro } from "./lib/rastro.ts";
 import { lerSeguranca, OPCOES_DE_QUEM_DISCA, type Seguranca } from "./lib/seguranca.ts";
-import { abrirTeclado, FIM_DO_TECLADO, perguntarAte, type Teclado } from "./lib/teclado.ts";
+import {
+  abrirTeclado,
+  FIM_DO_TECLADO,
+  lerEntrada,
+  perguntarAte,
+  type Teclado,
+} from "./lib/teclado.ts";
 import { abrirTela, type Tela } from "./lib/tela.ts";
 import { ESPERA_MS_MAX, esperaDaTentativa, esperar } from "./lib/tempo.ts";
 import { bytesEmUtf8, citar, jsonVisivel, noLimite, textoDoErro, visivel } from "./lib/texto.ts";
@@ -77,23 +83,22 @@ export interface RespostaDoPut extends CorpoDe<"PUT_OK"> {
   readonly servidor: string;
 }
 
-/** A resposta de um GET. */
-export interface RespostaDoGet {
-  /** Se o servidor tem o que este cliente já viu, ou não. */
-  readonly tipo: "GET_OK" | "TRY_OTHER_SERVER_OR_LATER";
-  /** O id do pedido. */
-  readonly id?: number | undefined;
-  /** A key pedida. */
-  readonly key: string;
-  /** `null` se a key não existe; ausente num TRY_OTHER_SERVER_OR_LATER. */
-  readonly value?: string | null;
-  /** O timestamp da key no servidor; zero se ele não a tem. */
-  readonly timestamp: number;
+/** O que uma resposta a um GET diz de quem perguntou e de quem respondeu. */
+interface DoGet {
   /** O servidor que respondeu, `IP:PORTA`. */
   readonly servidor: string;
   /** O timestamp que este cliente enviou com o GET. */
   readonly meuTimestamp: number;
 }
+
+/** Um GET respondido: o value é `null`, e o timestamp zero, se a key não existe. */
+export interface GetRespondido extends CorpoDe<"GET_OK">, DoGet {}
+
+/** Um GET a que nenhum servidor pôde responder a tempo: nenhum tinha ainda o que este cliente viu. */
+export interface GetRecusado extends CorpoDe<"TRY_OTHER_SERVER_OR_LATER">, DoGet {}
+
+/** A resposta de um GET; `tipo` diz qual das duas, e só uma tem value. */
+export type RespostaDoGet = GetRespondido | GetRecusado;
 
 /** O `cause` dos erros de um pedido. */
 export interface CausaDaFalha extends Certeza {
@@ -157,7 +162,8 @@ export class Cliente {
   /**
    * Seção 4c. Envia o GET, com o último timestamp que este cliente tem da key, a
    * um servidor sorteado. Nunca devolve um value anterior a um que já devolveu,
-   * nem com vários pedidos em curso.
+   * nem com vários pedidos em curso. Com `repetir`, um TRY_OTHER_SERVER_OR_LATER só vem ao
+   * fim do prazo; sem ele, do primeiro servidor que o disser.
    *
    * @throws {TypeError | RangeError} se key não pode ser enviada.
    * @throws {Error} se nenhum servidor respondeu no prazo.
@@ -182,7 +188,7 @@ export class Cliente {
       const serve = tipo === "GET_OK" ? atual : !this.#repetir;
       if (serve || !await this.#esperar(tentativa, fim)) {
         const { id, timestamp } = resposta;
-        return tipo === "GET_OK" && atual
+        return resposta.tipo === "GET_OK" && atual
           ? { ...resposta, servidor, meuTimestamp }
           : { tipo: "TRY_OTHER_SERVER_OR_LATER", id, key, timestamp, servidor, meuTimestamp };
       }
@@ -280,8 +286,7 @@ export class Cliente {
 
   /**
    * O programa: opções, depois um pedido só (`put`, `get`) ou o menu. Devolve o
-   * código de saída: 0, um servidor respondeu ou o teclado acabou; 1, falha; 2,
-   * uso errado.
+   * código de saída: {@linkcode CODIGOS}, e 0 se o teclado acabou.
    */
   static async main(args: readonly string[]): Promise<number> {
     const tela = abrirTela();
@@ -290,21 +295,41 @@ export class Cliente {
       opcoes = lerLinhaDeComando(args);
     } catch (erro) {
       tela.erro(`ERRO: ${textoDoErro(erro)}`);
-      await tela.esvaziar();
-      return 2;
+      await tela.despedir();
+      return CODIGOS.usoErrado;
     }
     const { servidores, pedido, json } = opcoes;
-    let codigo = 0;
+    let codigo: number = CODIGOS.respondido;
     if (opcoes.texto) {
       tela.linha(opcoes.texto);
     } else if (pedido) {
       await using cliente = new Cliente(servidores ?? ENDERECOS_PADRAO, opcoes.cliente);
-      codigo = await Cliente.#executar(cliente, pedido, tela, json) ? 0 : 1;
+      codigo = await Cliente.#pedirUmaVez(cliente, pedido, tela, json);
     } else {
       await Cliente.#menu(servidores, opcoes.cliente, tela);
     }
-    await tela.esvaziar();
+    await tela.despedir();
     return codigo;
+  }
+
+  /** Um pedido só, da linha de comando; o value `-` é o que vier pela entrada, como vier. */
+  static async #pedirUmaVez(
+    cliente: Cliente,
+    pedido: PedidoDaConsole & { daEntrada?: boolean },
+    tela: Tela,
+    json: boolean,
+  ): Promise<number> {
+    if (!pedido.daEntrada) return await Cliente.#executar(cliente, pedido, tela, json);
+    let value: string;
+    try {
+      value = await lerEntrada(LINHA_BYTES_MAX);
+    } catch (erro) {
+      const texto = textoDoErro(erro);
+      if (json) tela.linha(jsonVisivel({ tipo: "ERRO", erro: texto, definitivo: true }));
+      tela.erro(`ERRO: ${texto} (o PUT não aconteceu)`);
+      return CODIGOS.falhou;
+    }
+    return await Cliente.#executar(cliente, { ...pedido, value }, tela, json);
   }
 
   /** Seção 6: o menu interativo, só com INIT, PUT e GET. */
@@ -360,13 +385,13 @@ export class Cliente {
     return servidores;
   }
 
-  /** Faz um pedido e mostra o resultado numa linha (seção 6); `false` se falhou. */
+  /** Faz um pedido e mostra o resultado numa linha (seção 6); devolve o código de saída. */
   static async #executar(
     cliente: Cliente,
     { key, value }: PedidoDaConsole,
     tela: Tela,
     json = false,
-  ): Promise<boolean> {
+  ): Promise<number> {
     try {
       if (value !== undefined) {
         const { servidor, ...corpo } = await cliente.put(key, value);
@@ -383,22 +408,35 @@ export class Cliente {
             `e do servidor ${corpo.timestamp}`,
         );
       }
-      return true;
+      return CODIGOS.respondido;
     } catch (erro) {
+      const definitivo = value === undefined || falhaDefinitiva(erro);
       const { resposta } = (erro as Error).cause as CausaDaFalha | undefined ?? {};
-      if (json && resposta) tela.linha(jsonVisivel(resposta));
+      const texto = textoDoErro(erro);
+      if (json) tela.linha(jsonVisivel(resposta ?? { tipo: "ERRO", erro: texto, definitivo }));
       const certeza = value === undefined
         ? ""
-        : falhaDefinitiva(erro)
+        : definitivo
         ? " (o PUT não aconteceu)"
         : " (o PUT pode ter acontecido)";
-      tela.erro(`ERRO: ${textoDoErro(erro)}${certeza}`);
-      return false;
+      tela.erro(`ERRO: ${texto}${certeza}`);
+      return definitivo ? CODIGOS.falhou : CODIGOS.naoSeSabe;
     } finally {
       await tela.esvaziar();
     }
   }
 }
+
+/** Os códigos de saída de `put` e `get`. */
+const CODIGOS = {
+  /** Um servidor respondeu, ainda que NULL ou TRY_OTHER_SERVER_OR_LATER. */
+  respondido: 0,
+  /** Falhou, e certamente não teve efeito. */
+  falhou: 1,
+  usoErrado: 2,
+  /** O PUT pode ter acontecido. */
+  naoSeSabe: 3,
+} as const;
 
 /** Um servidor, e o elo com ele: discado no primeiro pedido, e de novo quando se perde. */
 interface Ligacao {
@@ -466,7 +504,7 @@ function sortear<T>(itens: readonly T[], { acaso }: Mundo): T[] {
 // === Linha de comando do cliente =============================================
 
 const AJUDA = `Uso: cliente [opções]                  menu com INIT, PUT e GET
-     cliente [opções] put KEY VALUE    um PUT só
+     cliente [opções] put KEY VALUE    um PUT só; o VALUE - vem da entrada
      cliente [opções] get KEY          um GET só
 
   --servidores=IP:PORTA,IP:PORTA,IP:PORTA
@@ -481,7 +519,8 @@ const AJUDA = `Uso: cliente [opções]                  menu com INIT, PUT e GET
   --versao, --version       a versão
 
 Antes de uma key ou um value que começa com "-", ponha "--".
-Saída de put e get: 0 um servidor respondeu, 1 falha, 2 uso errado.`;
+Saída de put e get: 0 um servidor respondeu, 1 falha (certamente sem efeito),
+2 uso errado, 3 o PUT pode ter acontecido.`;
 
 /** O que a linha de comando pede. */
 interface OpcoesDaLinha {
@@ -490,7 +529,7 @@ interface OpcoesDaLinha {
   readonly servidores: readonly Endereco[] | undefined;
   readonly cliente: OpcoesDoCliente;
   readonly json: boolean;
-  readonly pedido: PedidoDaConsole | undefined;
+  readonly pedido: (PedidoDaConsole & { daEntrada?: boolean }) | undefined;
 }
 
 function lerLinhaDeComando(args: readonly string[]): OpcoesDaLinha {
@@ -500,7 +539,7 @@ function lerLinhaDeComando(args: readonly string[]): OpcoesDaLinha {
   const texto = opcoes.ajuda ? AJUDA : opcoes.versao ? `cliente ${VERSAO}` : undefined;
   const servidores = lerOpcao(lidos, "servidores", (lista) => lista.split(",").map(lerEndereco));
   const prazo = lerOpcao(lidos, "prazo", inteiroEntre(1, ESPERA_MS_MAX)) ?? PRAZO_MS;
-  const pedido = lerPedido(livres);
+  const pedido = lerPedido(livres, args.includes("--"));
   if (opcoes.json && !pedido) throw new TypeError("--json só vale com put ou get");
   const rastro = lerOpcao(
     lidos,
@@ -511,11 +550,14 @@ function lerLinhaDeComando(args: readonly string[]): OpcoesDaLinha {
   return { texto, servidores, cliente, json: opcoes.json !== undefined, pedido };
 }
 
-function lerPedido(livres: readonly string[]): PedidoDaConsole | undefined {
+/** O pedido; depois de "--", um "-" é só um "-". */
+function lerPedido(livres: readonly string[], literal: boolean): OpcoesDaLinha["pedido"] {
   const [comando, key, value] = livres;
   if (comando === undefined) return undefined;
   const nome = comando.toLowerCase();
-  if (nome === "put" && livres.length === 3) return { key: key!, value: value! };
+  if (nome === "put" && livres.length === 3) {
+    return { key: key!, value: value!, daEntrada: value === "-" && !literal };
+  }
   if (nome === "get" && livres.length === 2) return { key: key! };
   if (nome === "put") throw new TypeError("Uso: put KEY VALUE");
   if (nome === "get") throw new TypeError("Uso: get KEY");

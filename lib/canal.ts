@@ -48,6 +48,15 @@ export function fecharSeAberto(canal: Canal | undefined): void {
   }
 }
 
+/** Acaba de enviar por uma conexão que talvez já tenha acabado, ou se tenha perdido. */
+export async function acabarDeEnviar(canal: Canal): Promise<void> {
+  try {
+    await canal.closeWrite();
+  } catch {
+    // Já estava; quem lê o saberá.
+  }
+}
+
 /** Se o erro é de uma conexão perdida, ou de um sistema que não deixa; e não do próprio programa. */
 export function erroDaRede(erro: unknown): boolean {
   return !(erro instanceof TypeError || erro instanceof RangeError ||

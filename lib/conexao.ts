@@ -11,7 +11,7 @@
  * @module
  */
 
-import type { Canal } from "./canal.ts";
+import { acabarDeEnviar, type Canal } from "./canal.ts";
 import { textoDoLado } from "./endereco.ts";
 import { abrirEntrada, type Entrada, type Separador } from "./entrada.ts";
 import { PULSO_MS, PULSOS_MUDOS_MAX } from "./pedidos.ts";
@@ -148,7 +148,7 @@ export async function despedir(
   tempo: Tempo,
   fechar: () => void,
 ): Promise<void> {
-  await canal.closeWrite();
+  await acabarDeEnviar(canal);
   const desistir = tempo.depois(DESPEDIDA_MS, fechar);
   const lixo = new Uint8Array(4096);
   try {

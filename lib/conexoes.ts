@@ -16,7 +16,7 @@
  * @module
  */
 
-import { type Canal, erroDaRede, fecharSeAberto, type Ouvinte } from "./canal.ts";
+import { acabarDeEnviar, type Canal, erroDaRede, fecharSeAberto, type Ouvinte } from "./canal.ts";
 import {
   abrirConexao,
   alivio,
@@ -31,7 +31,7 @@ import type { Separador } from "./entrada.ts";
 import { PULSO_MS } from "./pedidos.ts";
 import type { Rastro } from "./rastro.ts";
 import type { Tarefas } from "./tarefas.ts";
-import { esperar, type Tempo } from "./tempo.ts";
+import { esperar, RELOGIO_MS, type Tempo } from "./tempo.ts";
 import { noLimite } from "./texto.ts";
 
 /**
@@ -312,19 +312,18 @@ export function abrirConexoes(ouvinte: Ouvinte, opcoes: OpcoesDasConexoes): Cone
     },
     haPorTratar: () => [...todas].some(({ tratando, fechada }) => tratando && !fechada),
     async fecharTodas() {
-      const desistir = new AbortController();
       // A quem estava calado não há o que dizer; os outros ainda podem ter o que ler.
       const saindo = [...todas].filter(({ entrada, saida, vistos }) =>
         saida.fila > 0 || entrada.lidos !== vistos.lidos
-      ).map(async (conexao) => {
-        await conexao.saida.esvaziar();
-        await despedir(conexao, tempo, () => fechar(conexao));
-      });
-      await Promise.race([
-        Promise.allSettled(saindo),
-        esperar(tempo, DESPEDIDA_MS, desistir.signal),
-      ]);
-      desistir.abort();
+      );
+      for (const conexao of saindo) {
+        conexao.dispensada = true;
+        conexao.saida.esvaziar().then(() => acabarDeEnviar(conexao.canal));
+      }
+      const fim = tempo.agora() + DESPEDIDA_MS;
+      while (saindo.some(({ fechada }) => !fechada) && tempo.agora() < fim) {
+        await esperar(tempo, RELOGIO_MS);
+      }
       for (const conexao of todas) fechar(conexao);
     },
   };

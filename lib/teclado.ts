@@ -18,7 +18,7 @@
 
 import { TextLineStream } from "@std/streams/text-line-stream";
 import type { Tela } from "./tela.ts";
-import { textoDoErro, visivel } from "./texto.ts";
+import { noLimite, textoDoErro, visivel } from "./texto.ts";
 
 /** O que uma pergunta lança quando a entrada acaba. */
 export const FIM_DO_TECLADO: unique symbol = Symbol("fim do teclado");
@@ -114,6 +114,29 @@ async function abrirTerminal(tela: Tela): Promise<Teclado> {
     },
     fechar: () => leitor.close(),
   };
+}
+
+/**
+ * Tudo o que vem pela entrada, como vem.
+ *
+ * @throws {RangeError} se são mais bytes que `limite`. @throws {TypeError} se não são UTF-8.
+ */
+export async function lerEntrada(limite: number): Promise<string> {
+  const decodificador = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  let [texto, bytes] = ["", 0];
+  try {
+    for await (const pedaco of Deno.stdin.readable) {
+      bytes += pedaco.length;
+      if (bytes > limite) {
+        throw new RangeError(`Entrada recusada: ${noLimite(`${bytes} bytes ou mais`, limite)}`);
+      }
+      texto += decodificador.decode(pedaco, { stream: true });
+    }
+    return texto + decodificador.decode();
+  } catch (cause) {
+    if (cause instanceof RangeError) throw cause;
+    throw new TypeError("Entrada recusada: não é UTF-8", { cause });
+  }
 }
 
 /** Pergunta até a resposta servir, e devolve o que `ler` fez dela; vazia, vale o padrão. */

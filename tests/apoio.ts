@@ -7,6 +7,7 @@
 
 import { assert } from "@std/assert";
 import { type Argumentos, lerArgumentos } from "../lib/opcoes.ts";
+import type { GetRespondido, RespostaDoGet } from "../cliente.ts";
 import { type OpcoesDoServidor, Servidor } from "../servidor.ts";
 
 /** Prazo de tudo o que um teste espera, em milissegundos: folgado, só para não pender. */
@@ -24,6 +25,13 @@ export async function ate<T>(
     assert(performance.now() < fim, `Não aconteceu no prazo: ${oQue}`);
     await new Promise((resolver) => setTimeout(resolver, 5));
   }
+}
+
+/** A resposta de um GET que tinha de ser respondido, com o seu value. */
+export async function respondido(pedido: Promise<RespostaDoGet>): Promise<GetRespondido> {
+  const resposta = await pedido;
+  if (resposta.tipo !== "GET_OK") throw new Error(`GET não respondido: ${resposta.tipo}`);
+  return resposta;
 }
 
 // --- Fio: uma conexão crua, sem nada do código do programa -------------------

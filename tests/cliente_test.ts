@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { ate, iniciarGrupo, type Json, portasLivres } from "./apoio.ts";
+import { ate, iniciarGrupo, type Json, portasLivres, respondido } from "./apoio.ts";
 import { servidorFalso } from "./apoio/servidor_falso.ts";
 import { type CausaDaFalha, Cliente } from "../cliente.ts";
 import { falhaDefinitiva } from "../lib/pedidos.ts";
@@ -11,10 +11,10 @@ Deno.test("Cliente.put() e get() dizem o que o servidor respondeu, e qual servid
   const resposta = await cliente.put("k", "v");
   assertEquals([resposta.tipo, resposta.key, resposta.timestamp], ["PUT_OK", "k", 1]);
   assert(grupo.enderecos.includes(resposta.servidor));
-  const lido = await cliente.get("k");
+  const lido = await respondido(cliente.get("k"));
   assertEquals([lido.tipo, lido.value, lido.timestamp, lido.meuTimestamp], ["GET_OK", "v", 1, 1]);
   assert(grupo.enderecos.includes(lido.servidor));
-  const nada = await cliente.get("outra");
+  const nada = await respondido(cliente.get("outra"));
   assertEquals([nada.value, nada.timestamp, nada.meuTimestamp], [null, 0, 0]);
 });
 
@@ -71,9 +71,9 @@ Deno.test("Cliente não devolve um value mais antigo que o de outro pedido seu e
   await using cliente = new Cliente([servidor.endereco], { repetir: false });
   const primeiro = cliente.get("k");
   await ate(() => velho, "o primeiro GET chegar");
-  assertEquals((await cliente.get("k")).value, "novo");
+  assertEquals((await respondido(cliente.get("k"))).value, "novo");
   velho!();
-  const { value, timestamp, meuTimestamp } = await primeiro;
+  const { value, timestamp, meuTimestamp } = await respondido(primeiro);
   assertEquals([value, timestamp, meuTimestamp], ["novo", 9, 9]);
 });
 
@@ -128,11 +128,13 @@ Deno.test("Cliente mostra ou repete um TRY_OTHER_SERVER_OR_LATER, conforme a op�
   });
   await using insistente = new Cliente([servidor.endereco]);
   await insistente.put("k", "v");
-  assertEquals((await insistente.get("k")).value, "v");
+  assertEquals((await respondido(insistente.get("k"))).value, "v");
   atrasado = 1;
   await using simples = new Cliente([servidor.endereco], { repetir: false });
   await simples.put("k", "v");
-  const { tipo, timestamp, meuTimestamp, value } = await simples.get("k");
+  const recusado = await simples.get("k");
+  const { tipo, timestamp, meuTimestamp } = recusado;
+  const value = "value" in recusado ? recusado.value : undefined;
   assertEquals([tipo, timestamp, meuTimestamp, value], [
     "TRY_OTHER_SERVER_OR_LATER",
     2,
@@ -217,7 +219,7 @@ Deno.test("Cliente aceita três endereços que são um servidor só", async () =
   const um = grupo.enderecos[0]!;
   await using cliente = new Cliente([um, um, um]);
   await cliente.put("k", "v");
-  assertEquals((await cliente.get("k")).value, "v");
+  assertEquals((await respondido(cliente.get("k"))).value, "v");
 });
 
 Deno.test("Cliente.fechar() faz falhar na hora o que está em curso, e de novo nada faz", async () => {

@@ -323,6 +323,59 @@ Deno.test("cliente put e get: 1 se falha, 2 se o uso é errado, e uma linha que 
   }
 });
 
+Deno.test("cliente --json diz sempre o que aconteceu, também quando ninguém respondeu", async () => {
+  const [porta] = portasLivres(1);
+  const casos: [string[], number, string | RegExp][] = [
+    [
+      ["put", "", "v"],
+      1,
+      '{"tipo":"ERRO","erro":"Mensagem recusada: key não pode ser vazia","definitivo":true}',
+    ],
+    [["get", "k"], 1, /^\{"tipo":"ERRO","erro":"Nenhum servidor .*","definitivo":true\}$/],
+    [["put", "k", "v"], 1, /^\{"tipo":"ERRO","erro":"Nenhum servidor .*","definitivo":true\}$/],
+  ];
+  for (const [args, codigo, json] of casos) {
+    const servidores = `--servidores=127.0.0.1:${porta}`;
+    const resultado = await rodar("cliente", [servidores, "--json", ...args]);
+    assertEquals([resultado.codigo, linhasDe(resultado.saida).length], [codigo, 1], args.join(" "));
+    if (typeof json === "string") assertEquals(linhasDe(resultado.saida)[0], json);
+    else assertMatch(linhasDe(resultado.saida)[0]!, json);
+    assertMatch(resultado.erros, /^ERRO: .*\n$/);
+  }
+});
+
+Deno.test("cliente put sai com 3, e o JSON o diz, se o PUT pode ter acontecido", async () => {
+  using mudo = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const aceitas = (async () => {
+    for await (const conn of mudo) {
+      await conn.read(new Uint8Array(1024));
+      conn.close();
+      return;
+    }
+  })();
+  const servidores = `--servidores=127.0.0.1:${mudo.addr.port}`;
+  const { codigo, saida, erros } = await rodar("cliente", [servidores, "--json", "put", "k", "v"]);
+  await aceitas;
+  assertEquals(codigo, 3);
+  assertEquals(JSON.parse(saida).definitivo, false);
+  assertMatch(erros, /o PUT pode ter acontecido/);
+});
+
+Deno.test("cliente put KEY - lê o value da entrada, como vem; depois de -- é só um traço", async () => {
+  const { servidor, endereco } = await iniciarUmPrograma();
+  await using _servidor = servidor;
+  const servidores = `--servidores=${endereco}`;
+  const longo = "linha 1\nlinha 2 é 😀\n" + "x".repeat(300_000);
+  assertEquals((await rodar("cliente", [servidores, "put", "a", "-"], longo)).codigo, 0);
+  assertEquals((await rodar("cliente", [servidores, "put", "--", "b", "-"], "outro")).codigo, 0);
+  await using fio = await Fio.abrir(endereco);
+  assertEquals((await fio.pedir({ tipo: "GET", id: 1, key: "a" })).value, longo);
+  assertEquals((await fio.pedir({ tipo: "GET", id: 2, key: "b" })).value, "-");
+  const demais = await rodar("cliente", [servidores, "put", "c", "-"], "x".repeat(1_100_000));
+  assertEquals(demais.codigo, 1);
+  assertMatch(demais.erros, /^ERRO: Entrada recusada: .* \(o PUT não aconteceu\)\n$/);
+});
+
 Deno.test("cliente --servidores sem comando: o menu, com INIT já feito", async () => {
   const { servidor, endereco } = await iniciarUmPrograma();
   await using _servidor = servidor;

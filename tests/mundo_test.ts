@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { Cliente } from "../cliente.ts";
 import { falhaDefinitiva } from "../lib/pedidos.ts";
 import { Servidor } from "../servidor.ts";
+import { respondido } from "./apoio.ts";
 import { Mundo } from "./mundo.ts";
 
 /** Três servidores em três máquinas de mentira, e um cliente noutra. */
@@ -74,7 +75,7 @@ Deno.test("as portas bastam: três servidores sem socket nem relógio, um seguid
   assertEquals((await mundo.esperar(cliente.put("k", "v3"), 60_000)).timestamp, 2);
   for (const [n, endereco] of enderecos.entries()) {
     await using outro = new Cliente([endereco], {}, mundo.maquina("10.0.0.8"));
-    const { value, timestamp } = await mundo.esperar(outro.get("k"), 10_000);
+    const { value, timestamp } = await mundo.esperar(respondido(outro.get("k")), 10_000);
     assertEquals([value, timestamp], ["v3", 2], `no servidor ${n + 1}`);
   }
   const replicadas = grupo.linhas[2]!.filter((linha) => linha.startsWith("REPLICATION"));

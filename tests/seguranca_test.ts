@@ -12,7 +12,7 @@ import { provar } from "../lib/seguranca.ts";
 import { discar } from "../mensagem.ts";
 import { fazerCertificados } from "../exemplos/certificados.ts";
 import { type OpcoesDoServidor, Servidor } from "../servidor.ts";
-import { atendendo, Fio, iniciarGrupo, type Json, Programa } from "./apoio.ts";
+import { atendendo, Fio, iniciarGrupo, type Json, Programa, respondido } from "./apoio.ts";
 
 const SEGREDO = "um segredo de teste, bem comprido";
 const DESAFIO = "00".repeat(32);
@@ -37,7 +37,7 @@ Deno.test("segredo: um grupo que o sabe trabalha como sempre", async () => {
   await using cliente = new Cliente(grupo.enderecos, { seguranca: { segredo: SEGREDO } });
   for (let n = 1; n <= 20; n++) {
     assertEquals((await cliente.put("k", `v${n}`)).timestamp, n);
-    assertEquals((await cliente.get("k")).value, `v${n}`);
+    assertEquals((await respondido(cliente.get("k"))).value, `v${n}`);
   }
 });
 
@@ -137,11 +137,11 @@ Deno.test("TLS: um grupo inteiro em TLS, com e sem segredo, e quem não confia n
     await using cliente = new Cliente(grupo.enderecos, { seguranca: { segredo, tls: { ca } } });
     for (let n = 1; n <= 10; n++) {
       assertEquals((await cliente.put("k", `é ${n} 😀`)).timestamp, n);
-      assertEquals((await cliente.get("k")).value, `é ${n} 😀`);
+      assertEquals((await respondido(cliente.get("k"))).value, `é ${n} 😀`);
     }
     const longo = "x".repeat(900_000);
     await cliente.put("longo", longo);
-    assertEquals((await cliente.get("longo")).value, longo);
+    assertEquals((await respondido(cliente.get("longo"))).value, longo);
     const outra = await fazerCertificados(["127.0.0.1"]);
     await using alheio = new Cliente(grupo.enderecos, {
       seguranca: { segredo, tls: { ca: outra.ca } },
@@ -165,7 +165,7 @@ Deno.test("TLS: em claro para uma porta TLS, e o contrário: um erro claro, e ni
   });
   await assertRejects(() => comTls.get("k"), Error, "não fala TLS");
   await using cliente = new Cliente([cifrado.endereco], { seguranca: { tls: { ca } } });
-  assertEquals((await cliente.get("k")).value, null);
+  assertEquals((await respondido(cliente.get("k"))).value, null);
 });
 
 Deno.test("TLS: um certificado de outro endereço não serve", async () => {

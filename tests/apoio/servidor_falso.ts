@@ -4,6 +4,7 @@
  * @module
  */
 
+import { fecharSeAberto } from "../../lib/canal.ts";
 import type { Json } from "../apoio.ts";
 
 /** Um servidor falso, que responde a cada pedido o que `responder` disser; `null`, nada. */
@@ -32,6 +33,7 @@ export function servidorFalso(responder: (pedido: Json, conn: Deno.TcpConn) => J
       // Derrubada: o teste quis assim.
     }
     conexoes.delete(conn);
+    fecharSeAberto(conn);
   }
   const tarefas: Promise<void>[] = [];
   const aceitar = (async () => {

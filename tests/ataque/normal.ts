@@ -67,7 +67,9 @@ function serNormal(): void {
           await cliente.put(keyNormal(qual), `${n} ${"x".repeat(100)}`);
           key.menor = n;
         } else {
-          const { value, tipo } = await cliente.get(keyNormal(qual));
+          const resposta = await cliente.get(keyNormal(qual));
+          const { tipo } = resposta;
+          const value = tipo === "GET_OK" ? resposta.value : undefined;
           const numero = parseInt(value ?? "0");
           if (tipo !== "GET_OK" || numero < key.menor || numero > key.maior) {
             quebras.push(
