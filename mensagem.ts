@@ -71,6 +71,21 @@ export interface Registro {
   readonly timestamp: number;
 }
 
+/**
+ * Uma época: os timestamps que um líder deu, de quando começou até parar. Com o mesmo `id` são os
+ * mesmos registros; `apos` é o maior timestamp que havia quando ela começou.
+ */
+export interface Epoca {
+  readonly id: string;
+  readonly apos: number;
+}
+
+/** De que épocas vem o que um servidor tem, da primeira à última; ver `docs/decisoes.md`. */
+export type Historia = readonly Epoca[];
+
+/** Épocas que uma história guarda; além, esquece as mais antigas. */
+export const EPOCAS_MAX = 64;
+
 /** Os campos de cada tipo de mensagem, além de `tipo` e `id`; um exemplo de cada em `docs/protocolo.md`. */
 export interface CamposDe {
   // Entre clientes e servidores.
@@ -98,16 +113,25 @@ export interface CamposDe {
   // Líder → seguidor.
   /** Mostra o token recebido no JOIN: só o líder o tem. */
   LEADER: { readonly token: string };
-  /** O maior timestamp e a maior reserva que o seguidor conhece. */
-  LEADER_OK: { readonly timestamp: number; readonly reserva: number };
+  /** O maior timestamp e a maior reserva que o seguidor conhece, e a história do que ele tem. */
+  LEADER_OK: { readonly timestamp: number; readonly reserva: number; readonly historia: Historia };
   /** Pede a próxima página do que o seguidor tem depois de um timestamp. */
   FETCH: { readonly timestamp: number };
   /** Fim de uma página: o timestamp da última ENTRY dela. */
   FETCH_OK: { readonly timestamp: number };
   /** Um registro de uma página buscada, ou levada a quem volta. */
   ENTRY: Registro;
-  /** Até que timestamp o seguidor está em dia, e a reserva que o líder vai usar. */
-  SYNC: { readonly timestamp: number; readonly reserva: number };
+  /**
+   * Até que timestamp o seguidor está em dia, e a reserva que o líder vai usar; a história do
+   * grupo, ao entrar nele. Com `descartar`, antes disso o seguidor esvazia a sua tabela, e põe à
+   * parte o que tinha depois desse timestamp: é de outra história.
+   */
+  SYNC: {
+    readonly timestamp: number;
+    readonly reserva: number;
+    readonly historia?: Historia | undefined;
+    readonly descartar?: number | undefined;
+  };
   /** Sabe da reserva, e tem tudo até este timestamp. */
   SYNC_OK: { readonly timestamp: number };
   /** Um PUT novo. */
@@ -261,11 +285,22 @@ const LEITORES: {
     prazo: lerInteiro(c, "prazo"),
   }),
   LEADER: (c, id) => ({ tipo: "LEADER", id, token: lerTexto(c, "token") }),
-  LEADER_OK: (c, id) => ({ tipo: "LEADER_OK", id, ...lerAcerto(c) }),
+  LEADER_OK: (c, id) => ({
+    tipo: "LEADER_OK",
+    id,
+    ...lerAcerto(c),
+    historia: lerHistoria(c.historia),
+  }),
   FETCH: (c, id) => ({ tipo: "FETCH", id, timestamp: lerTimestamp(c) }),
   FETCH_OK: (c, id) => ({ tipo: "FETCH_OK", id, timestamp: lerTimestamp(c) }),
   ENTRY: (c, id) => ({ tipo: "ENTRY", id, ...lerRegistro(c) }),
-  SYNC: (c, id) => ({ tipo: "SYNC", id, ...lerAcerto(c) }),
+  SYNC: (c, id) => ({
+    tipo: "SYNC",
+    id,
+    ...lerAcerto(c),
+    ...(c.historia === undefined ? {} : { historia: lerHistoria(c.historia) }),
+    ...(c.descartar === undefined ? {} : { descartar: lerInteiro(c, "descartar") }),
+  }),
   SYNC_OK: (c, id) => ({ tipo: "SYNC_OK", id, timestamp: lerTimestamp(c) }),
   REPLICATION: (c, id) => ({ tipo: "REPLICATION", id, ...lerRegistro(c) }),
   REPLICATION_OK: (c, id) => ({ tipo: "REPLICATION_OK", id, timestamp: lerTimestamp(c) }),
@@ -288,6 +323,21 @@ function lerTimestamp(campos: Campos): number {
 
 function lerAcerto(campos: Campos): { timestamp: number; reserva: number } {
   return { timestamp: lerTimestamp(campos), reserva: lerInteiro(campos, "reserva") };
+}
+
+/** A história de quem nunca esteve num grupo, ou só num que não as guardava. */
+export const SEM_HISTORIA: Historia = [{ id: "", apos: 0 }];
+
+/** Nenhuma é {@linkcode SEM_HISTORIA}. @throws {TypeError} se não é uma história. */
+function lerHistoria(valor: unknown): Historia {
+  if (valor === undefined) return SEM_HISTORIA;
+  const serve = Array.isArray(valor) && valor.length > 0 && valor.length <= EPOCAS_MAX &&
+    valor.every((epoca: Partial<Epoca> | null) =>
+      typeof epoca?.id === "string" && /^[0-9a-f]{0,64}$/.test(epoca.id) &&
+      inteiroValido(epoca.apos)
+    );
+  if (!serve) throw new TypeError(`Mensagem recusada: historia inválida: ${citarJson(valor)}`);
+  return valor.map(({ id, apos }: Epoca) => ({ id, apos }));
 }
 
 function lerRegistro(campos: Campos): Registro {

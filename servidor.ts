@@ -37,7 +37,7 @@ import { type Ouvinte, semEspera } from "./lib/canal.ts";
 import { atender, type Outra, type Porta } from "./lib/chamadas.ts";
 import type { Conexao } from "./lib/conexao.ts";
 import { abrirConexoes, type Conexoes } from "./lib/conexoes.ts";
-import { abrirDisco, type AvisosDoDisco, type Disco } from "./lib/disco.ts";
+import { abrirDisco, type AvisosDoDisco, type Disco, type Separados } from "./lib/disco.ts";
 import { type Endereco, lerEndereco, lerIp, lerPorta, textoDoEndereco } from "./lib/endereco.ts";
 import { abrirFila, type NaFila } from "./lib/fila.ts";
 import { inteiroEntre, lerArgumentos, lerOpcao } from "./lib/opcoes.ts";
@@ -62,10 +62,13 @@ import { darAVez, ESPERA_MS_MAX, esperaDaTentativa, esperar, RELOGIO_MS } from "
 import { noLimite, textoDoErro, visivel } from "./lib/texto.ts";
 import {
   CAMPOS_SECRETOS,
+  type CamposDe,
   type Corpo,
   type CorpoDe,
   discar,
   enquadrar,
+  EPOCAS_MAX,
+  type Historia,
   LINHA_BYTES_MAX,
   LINHA_DE_SERVIDOR_BYTES_MAX,
   Mensagem,
@@ -73,6 +76,7 @@ import {
   type Mundo,
   type Registro,
   responderProva,
+  SEM_HISTORIA,
   VERSAO,
 } from "./mensagem.ts";
 
@@ -224,6 +228,34 @@ interface Tabela {
   timestamp: number;
   /** O primeiro timestamp que ainda não se pode dar; ver {@linkcode RESERVA}. */
   reserva: number;
+  /** De que épocas vem o que há nela. */
+  historia: Historia;
+}
+
+/** O que identifica o conteúdo de uma tabela: até que timestamp vai, e de que épocas vem. */
+type Origem = Pick<Tabela, "timestamp" | "historia">;
+
+/**
+ * Até que timestamp duas tabelas são iguais. Numa época, o líder dela deu cada timestamp uma vez,
+ * e quem o segue tem sempre um começo do que ele deu: duas tabelas com a mesma época são iguais
+ * até onde as duas a têm, e um timestamp grande, sozinho, não prova nada. (A ideia é a das épocas
+ * de líder do Kafka, KIP-101.)
+ */
+export function comumAte(uma: Origem, outra: Origem): number {
+  // De uma época que já acabou, quem ainda a está a receber só tem até onde vai.
+  const fim = ({ historia, timestamp }: Origem, n: number) =>
+    Math.min(historia[n + 1]?.apos ?? timestamp, timestamp);
+  for (let n = uma.historia.length - 1; n >= 0; n--) {
+    const { id } = uma.historia[n]!;
+    const m = outra.historia.findLastIndex((epoca) => epoca.id === id);
+    if (m >= 0) return Math.min(fim(uma, n), fim(outra, m));
+  }
+  return 0;
+}
+
+/** Se tudo o que uma tabela tem, a outra também tem: basta-lhe o que a outra tem depois. */
+export function ehComeco(uma: Origem, outra: Origem): boolean {
+  return uma.timestamp === 0 || comumAte(uma, outra) >= uma.timestamp;
 }
 
 /** Um PUT em curso, de quando chega até a resposta. */
@@ -242,8 +274,6 @@ interface Escrita {
 
 /** Um seguidor que se apresentou ao líder. */
 interface Membro extends Apresentacao {
-  /** Se o líder já tem tudo o que ele tinha de mais novo. */
-  lido: boolean;
   /** Se ele tem tudo o que o líder tem: recebe REPLICATION e conta para a admissão. */
   emDia: boolean;
   /** Rejeitada quando a sessão se perde. */
@@ -258,10 +288,11 @@ interface Grupo {
   readonly entrando: Set<string>;
   /** Endereços dos que se perderam e ainda não voltaram. */
   readonly perdidos: Set<string>;
-  /** A última leitura do que um seguidor tem de mais novo; são feitas uma de cada vez. */
-  leituras: Promise<void>;
-  /** Se, desde o início, todos já estiveram presentes e lidos; e quem espera por isso. */
+  /** Se, desde o início, todos já estiveram presentes, e a tabela é a do grupo; e quem espera por isso. */
   aberto: boolean;
+  /** Se o líder está a reunir o que os outros têm, para abrir; e a última queixa que fez disso. */
+  reunindo: boolean;
+  queixa: string;
   readonly abertura: PromiseWithResolvers<void>;
   /** Se os PUTs podem entrar: todos estão em dia. */
   admissao: boolean;
@@ -317,6 +348,8 @@ interface Apresentacao {
   readonly timestamp: number;
   /** A maior reserva de que ele sabe. */
   readonly reserva: number;
+  /** De que épocas vem o que ele tem. */
+  readonly historia: Historia;
 }
 
 /** Como o Replicador disca e anota. */
@@ -331,12 +364,14 @@ interface OpcoesDoReplicador {
 
 /** O que o Replicador faz para a thread principal. */
 interface Replicacao {
-  /** Abre o disco; devolve a reserva guardada. */
-  abrirDisco(pasta: string): Promise<number>;
+  /** Abre o disco; devolve a nota que acompanha a tabela, e o que há a avisar. */
+  abrirDisco(pasta: string): Promise<Pick<Disco, "nota" | "aviso">>;
   /** A próxima página do que estava no disco, em ordem de timestamp; vazia, acabou. */
   ler(): Registro[];
-  /** Guarda a reserva em disco, depois de tudo o que já foi mandado. */
-  guardar(reserva: number): Promise<void>;
+  /** Guarda uma nota em disco, depois de tudo o que já foi mandado. */
+  guardar(nota: string): Promise<void>;
+  /** Esvazia o disco, e põe à parte o que é posterior a um timestamp; sem disco, nada. */
+  recomecar(depoisDe: number): Separados | undefined;
   iniciar(opcoes: OpcoesDoReplicador): void;
   /** Disca e mostra o token: só então aquele endereço é um seguidor. */
   juntar(endereco: Endereco, token: string): Promise<Apresentacao>;
@@ -344,16 +379,16 @@ interface Replicacao {
   buscar(sessao: number, timestamp: number): Promise<Registro[]>;
   /** Leva ao seguidor uma página; cumprida quando há lugar para outra. */
   levar(sessao: number, registros: readonly Registro[]): Promise<void>;
-  /** Acerta timestamp e reserva com o seguidor; em dia, ele passa a receber REPLICATION. */
-  acertar(sessao: number, timestamp: number, reserva: number, emDia: boolean): Promise<void>;
+  /** Acerta com o seguidor (um SYNC); em dia, ele passa a receber REPLICATION. */
+  acertar(sessao: number, acerto: CamposDe["SYNC"], emDia: boolean): Promise<void>;
   /** Desiste do seguidor. */
   soltar(sessao: number, motivo: string): void;
-  /** Linhas para os seguidores em dia; registros e reserva (zero, nenhuma) para o disco. */
+  /** Linhas para os seguidores em dia; registros, e talvez uma nota, para o disco. */
   replicar(
     linhas: readonly string[],
     registros: readonly Registro[],
     ate: number,
-    reserva: number,
+    nota: string | undefined,
   ): void;
   /** Grava o que falta, e fecha o disco. */
   fechar(): void;
@@ -392,8 +427,9 @@ export class Servidor {
     membros: new Map(),
     entrando: new Set(),
     perdidos: new Set(),
-    leituras: Promise.resolve(),
     aberto: false,
+    reunindo: false,
+    queixa: "",
     abertura: Promise.withResolvers<void>(),
     admissao: false,
   };
@@ -435,7 +471,8 @@ export class Servidor {
     let servidor: Servidor;
     try {
       // Quem não pode responder ainda não atende: primeiro a tabela, depois o endereço.
-      const tabela = await encherTabela(outra, dados);
+      const { tabela, aviso } = await encherTabela(outra, dados);
+      if (aviso) opcoes.avisar?.(`Aviso: ${aviso}`);
       const partes = { meu, lider: souLider ? undefined : outro, outra, tabela };
       servidor = new Servidor({ ...opcoes, replicas }, mundo, partes);
     } catch (erro) {
@@ -798,13 +835,22 @@ export class Servidor {
     const renova = this.souLider && this.#grupo.aberto && ate + RESERVA / 2 >= this.#tabela.reserva;
     if (renova) this.#tabela.reserva += RESERVA;
     if (!this.#outra) return this.#confirmar(ate);
-    const reserva = renova ? this.#tabela.reserva : 0;
     // Prontas aqui, as linhas passam à outra thread como texto, que é barato de copiar.
     const linhas = this.souLider && replicas > 0
       ? juntarEmLotes(registros.map((r) => new Mensagem({ tipo: "REPLICATION", ...r }).linha()))
       : [];
-    if (renova) linhas.push(new Mensagem({ tipo: "SYNC", timestamp: ate, reserva }).linha());
-    this.#outra.avisar("replicar", linhas, dados ? registros : [], ate, reserva);
+    if (renova) {
+      const { reserva } = this.#tabela;
+      linhas.push(new Mensagem({ tipo: "SYNC", timestamp: ate, reserva }).linha());
+    }
+    const nota = renova ? this.#nota() : undefined;
+    this.#outra.avisar("replicar", linhas, dados ? registros : [], ate, nota);
+  }
+
+  /** O que acompanha a tabela no disco. */
+  #nota(): string {
+    const { reserva, historia } = this.#tabela;
+    return JSON.stringify({ reserva, historia });
   }
 
   /** Seção 5c, quando este não é o líder: encaminha o PUT e devolve a resposta do líder. */
@@ -959,11 +1005,7 @@ export class Servidor {
       // Outro pode ter tomado o lugar: só quem atendeu ocupa um, e um estranho calado, nenhum.
       this.#conferirLugar(nome);
       grupo.membros.set(nome, membro);
-      const leitura = grupo.leituras.then(() => this.#lerMembro(nome, membro));
-      grupo.leituras = leitura.catch(() => {});
-      await leitura;
-      const lidos = [...grupo.membros.values()].filter(({ lido }) => lido).length;
-      if (lidos === this.#opcoes.replicas) await this.#abrir();
+      if (!grupo.aberto) await Promise.race([this.#reunir(), membro.perda.promise]);
       await Promise.race([grupo.abertura.promise, membro.perda.promise]);
       await this.#porEmDia(nome, membro);
     } catch (erro) {
@@ -982,7 +1024,7 @@ export class Servidor {
       const apresentacao = await this.#outra!.chamar("juntar", endereco, token);
       const perda = Promise.withResolvers<never>();
       perda.promise.catch(() => {});
-      return { ...apresentacao, lido: false, emDia: false, perda };
+      return { ...apresentacao, emDia: false, perda };
     } finally {
       entrando.delete(nome);
     }
@@ -1008,24 +1050,64 @@ export class Servidor {
     if (outros >= replicas) throw new Error(`o grupo já tem os ${replicas} que espera`);
   }
 
-  /** Um líder que recomeça toma dos outros o que eles têm de mais novo. */
-  async #lerMembro(nome: string, membro: Membro): Promise<void> {
-    const tabela = this.#tabela;
-    if (this.#grupo.aberto && membro.timestamp > tabela.timestamp) {
-      throw new Error("tem dados que o líder não conhece: recomece o líder, ou este sem dados");
-    }
-    if (!this.#grupo.aberto) {
-      const relatar = this.#relator(`Recuperando de ${nome}`, tabela.timestamp, membro.timestamp);
-      while (membro.timestamp > tabela.timestamp) {
-        const registros = await this.#outra!.chamar("buscar", membro.sessao, tabela.timestamp);
-        for (const registro of registros) this.#aplicar(registro);
-        // Ele sabe de um timestamp (de um SYNC) que não é o de nenhum dos seus registros.
-        if (registros.length === 0) tabela.timestamp = membro.timestamp;
-        relatar(registros);
+  /**
+   * Um líder que recomeça, com todos presentes, escolhe a tabela que é a do grupo, toma-a se não é
+   * a sua, e abre. As que são começo umas das outras são uma história só, e vale a mais adiantada.
+   */
+  async #reunir(): Promise<void> {
+    const { membros } = this.#grupo;
+    if (this.#grupo.reunindo || membros.size < this.#opcoes.replicas) return;
+    this.#grupo.reunindo = true;
+    try {
+      const tabela = this.#tabela;
+      const todos = [...membros];
+      const melhor = escolherOrigem([tabela, ...todos.map(([, membro]) => membro)]);
+      if (!melhor) {
+        const nomes = todos.map(([nome]) => nome).join(" e ");
+        const queixa =
+          `${nomes} têm dados de histórias diferentes, e o líder não tem a de nenhum: ` +
+          "comece sem dados o que não é deste grupo";
+        if (queixa !== this.#grupo.queixa) this.#opcoes.avisar(`Aviso: ${queixa}`);
+        this.#grupo.queixa = queixa;
+        throw new Error(queixa);
       }
-      tabela.reserva = Math.max(tabela.reserva, membro.reserva);
+      const achado = todos.find(([, membro]) => membro === melhor);
+      if (achado) await this.#tomarDe(...achado);
+      for (const [, { reserva }] of todos) tabela.reserva = Math.max(tabela.reserva, reserva);
+      await this.#abrir();
+    } finally {
+      this.#grupo.reunindo = false;
     }
-    membro.lido = true;
+  }
+
+  /** Toma a tabela de um membro: o que ele tem depois, ou toda, se a própria é de outra história. */
+  async #tomarDe(nome: string, membro: Membro): Promise<void> {
+    const tabela = this.#tabela;
+    if (!ehComeco(tabela, membro)) await this.#recomecar(comumAte(tabela, membro));
+    const relatar = this.#relator(`Recuperando de ${nome}`, tabela.timestamp, membro.timestamp);
+    while (membro.timestamp > tabela.timestamp) {
+      const registros = await this.#outra!.chamar("buscar", membro.sessao, tabela.timestamp);
+      for (const registro of registros) this.#aplicar(registro);
+      // Ele sabe de um timestamp (de um SYNC) que não é o de nenhum dos seus registros.
+      if (registros.length === 0) tabela.timestamp = membro.timestamp;
+      relatar(registros);
+    }
+    tabela.historia = membro.historia;
+  }
+
+  /** O que há na tabela é de outra história: fica à parte o que é posterior a um timestamp. */
+  async #recomecar(depoisDe: number): Promise<void> {
+    this.#replicar();
+    const { versoes } = this.#tabela;
+    const quantos = [...versoes.values()].filter(({ timestamp }) => timestamp > depoisDe).length;
+    const separados = await this.#outra?.chamar("recomecar", depoisDe);
+    versoes.clear();
+    this.#tabela.timestamp = 0;
+    const onde = separados?.arquivo ? `ficaram em ${separados.arquivo}` : "perderam-se";
+    this.#opcoes.avisar(
+      "Aviso: os dados deste servidor são de outra história, e vêm todos do grupo" +
+        (quantos > 0 ? `; ${quantos} registros que só ele tinha ${onde}` : ""),
+    );
   }
 
   /** Conta, de segundo em segundo, como vai a cópia de registros entre dois timestamps. */
@@ -1041,34 +1123,48 @@ export class Servidor {
   async #abrir(): Promise<void> {
     if (this.#grupo.aberto) return;
     this.#grupo.aberto = true;
+    const tabela = this.#tabela;
+    const epoca = { id: this.#mundo.sigilo(), apos: tabela.timestamp };
+    tabela.historia = [...tabela.historia, epoca].slice(-EPOCAS_MAX);
     // A reserva que alguém já conhecia pode ter sido usada; a nova começa depois.
-    if (this.#tabela.reserva > 0) this.#tabela.timestamp = this.#tabela.reserva - 1;
-    this.#tabela.reserva += RESERVA;
-    await this.#guardarReserva();
+    if (tabela.reserva > 0) tabela.timestamp = tabela.reserva - 1;
+    tabela.reserva += RESERVA;
+    await this.#guardarNota();
     this.#grupo.abertura.resolve();
     this.#admitir();
   }
 
   /** No disco, se há, antes que alguém use um timestamp dela. */
-  async #guardarReserva(): Promise<void> {
+  async #guardarNota(): Promise<void> {
     // Quem recebe esta confirmação conta com tudo o que veio antes: segue à frente.
     this.#replicar();
-    await this.#outra?.chamar("guardar", this.#tabela.reserva);
+    await this.#outra?.chamar("guardar", this.#nota());
   }
 
-  /** Leva ao membro o que lhe falta: o trecho da tabela depois do timestamp dele. */
+  /**
+   * Leva ao membro o que lhe falta: o trecho da tabela depois do timestamp dele; ou toda ela, se o
+   * que ele tem não é um começo dela.
+   */
   async #porEmDia(nome: string, membro: Membro): Promise<void> {
-    const { sessao, timestamp } = membro;
     const tabela = this.#tabela;
     const outra = this.#outra!;
+    const { sessao } = membro;
+    const comeco = ehComeco(membro, tabela);
+    const timestamp = comeco ? membro.timestamp : 0;
+    const descartar = comeco ? undefined : comumAte(membro, tabela);
+    if (!comeco) {
+      this.#opcoes.avisar(`Aviso: ${nome} tem dados de outra história: recebe os do grupo`);
+    }
     // A reserva vai antes do primeiro registro: se o líder morre a meio, este já sabe dela.
-    await outra.chamar("acertar", sessao, timestamp, tabela.reserva, false);
+    const { reserva, historia } = tabela;
+    await outra.chamar("acertar", sessao, { timestamp, reserva, historia, descartar }, false);
     const relatar = this.#relator(`Pondo ${nome} em dia`, timestamp, tabela.timestamp);
     for await (const registros of this.#paginasDepoisDe(timestamp)) {
       await outra.chamar("levar", sessao, registros);
       relatar(registros);
     }
-    await outra.chamar("acertar", sessao, tabela.timestamp, tabela.reserva, true);
+    const acerto = { timestamp: tabela.timestamp, reserva: tabela.reserva };
+    await outra.chamar("acertar", sessao, acerto, true);
     membro.emDia = true;
   }
 
@@ -1210,8 +1306,8 @@ export class Servidor {
       inserir();
     }
     ligacao.atrasadas.clear();
-    const { timestamp, reserva } = this.#tabela;
-    this.#enviar(conexao, { tipo: "LEADER_OK", id, timestamp, reserva });
+    const { timestamp, reserva, historia } = this.#tabela;
+    this.#enviar(conexao, { tipo: "LEADER_OK", id, timestamp, reserva, historia });
   }
 
   /** O líder recomeçou e busca, página a página, o que este tem depois de um timestamp. */
@@ -1226,16 +1322,16 @@ export class Servidor {
     });
   }
 
-  /** O líder diz que este está em dia até um timestamp, e que reserva vai usar. */
-  async #tratarSync(
-    conexao: Conexao,
-    { id, timestamp, reserva }: CorpoDe<"SYNC">,
-  ): Promise<void> {
+  /** O líder diz que este está em dia até um timestamp, e que reserva vai usar; ou que recomece. */
+  async #tratarSync(conexao: Conexao, sync: CorpoDe<"SYNC">): Promise<void> {
+    const { id, timestamp, reserva, historia, descartar } = sync;
     const tabela = this.#tabela;
-    tabela.timestamp = Math.max(tabela.timestamp, timestamp);
-    tabela.reserva = Math.max(tabela.reserva, reserva);
     try {
-      await this.#guardarReserva();
+      if (descartar !== undefined) await this.#recomecar(descartar);
+      tabela.historia = historia ?? tabela.historia;
+      tabela.timestamp = Math.max(tabela.timestamp, timestamp);
+      tabela.reserva = Math.max(tabela.reserva, reserva);
+      await this.#guardarNota();
       this.#enviar(conexao, { tipo: "SYNC_OK", id, timestamp });
     } catch (erro) {
       this.#recusar(conexao, id, `SYNC recusado: ${(erro as Error).message}`);
@@ -1306,7 +1402,7 @@ export class Servidor {
         }
         if (elo.perdido) throw new Error(`${elo.endereco}: perdido`);
         elo.vigiar();
-        const { timestamp, reserva } = resposta;
+        const { timestamp, reserva, historia } = resposta;
         this.#sessoes.set(numero, {
           elo,
           emDia: false,
@@ -1315,7 +1411,7 @@ export class Servidor {
           levados: [],
           aoConfirmar: undefined,
         });
-        return { sessao: numero, timestamp, reserva };
+        return { sessao: numero, timestamp, reserva, historia };
       }
 
       async buscar(sessao: number, timestamp: number): Promise<Registro[]> {
@@ -1351,17 +1447,13 @@ export class Servidor {
         });
       }
 
-      async acertar(
-        numero: number,
-        timestamp: number,
-        reserva: number,
-        emDia: boolean,
-      ): Promise<void> {
-        await this.#sessao(numero).elo.pedir({ tipo: "SYNC", timestamp, reserva });
+      async acertar(numero: number, acerto: CamposDe["SYNC"], emDia: boolean): Promise<void> {
+        const resposta = await this.#sessao(numero).elo.pedir({ tipo: "SYNC", ...acerto });
+        if (resposta.tipo === "ERRO") throw new Error(resposta.erro);
         const sessao = this.#sessao(numero);
         if (!emDia) return;
         sessao.emDia = true;
-        sessao.confirmado = timestamp;
+        sessao.confirmado = acerto.timestamp;
         this.#contar();
       }
 
@@ -1373,10 +1465,10 @@ export class Servidor {
         linhas: readonly string[],
         registros: readonly Registro[],
         ate: number,
-        reserva: number,
+        nota: string | undefined,
       ): void {
         for (const { elo } of this.#emDia()) linhas.forEach(elo.enviar);
-        this.#disco?.gravar(registros, ate, reserva);
+        this.#disco?.gravar(registros, ate, nota);
       }
 
       /** Os seguidores que recebem REPLICATION e contam para as confirmações. */
@@ -1423,7 +1515,7 @@ export class Servidor {
         this.#principal.avisar("perdido", numero, motivo);
       }
 
-      async abrirDisco(pasta: string): Promise<number> {
+      async abrirDisco(pasta: string): Promise<Pick<Disco, "nota" | "aviso">> {
         this.#disco = await this.#mundo.abrirDisco(pasta, {
           aoGravar: (ate) => {
             this.#gravado = ate;
@@ -1432,17 +1524,26 @@ export class Servidor {
           },
           aoFalhar: (motivo) => this.#principal.avisar("disco", motivo),
         });
-        return this.#disco.reserva;
+        const { nota, aviso } = this.#disco;
+        return { nota, aviso };
       }
 
       ler(): Registro[] {
         return this.#disco!.ler(LIMITES.lidosPorVez);
       }
 
-      guardar(reserva: number): Promise<void> {
+      guardar(nota: string): Promise<void> {
         if (!this.#disco) return Promise.resolve();
-        this.#disco.gravar([], 0, reserva);
+        this.#disco.gravar([], 0, nota);
         return new Promise((resolver) => this.#aoGravar.push(resolver));
+      }
+
+      recomecar(depoisDe: number): Separados | undefined {
+        const separados = this.#disco?.recomecar(depoisDe);
+        // O que se confirmou era da outra história.
+        this.#confirmado = 0;
+        this.#gravado = 0;
+        return separados;
       }
 
       fechar(): void {
@@ -1539,21 +1640,38 @@ function abrirOutra(
   return { ...outra, thread };
 }
 
-/** Uma tabela com o que está no disco, se há disco. */
+/** A tabela do grupo: a mais adiantada da história de que mais tabelas são um começo. */
+export function escolherOrigem<O extends Origem>(origens: readonly O[]): O | undefined {
+  const apoios = origens.map((origem) => origens.filter((outra) => ehComeco(outra, origem)).length);
+  const maior = Math.max(...apoios);
+  const [primeira, ...outras] = origens.filter((_, n) => apoios[n] === maior);
+  // Entre as que são começo umas das outras tanto faz qual; a do líder, que é a primeira, decide
+  // um empate com as que não são. Vazia, não decide nada.
+  const uma = outras.every((outra) => ehComeco(outra, primeira!) && ehComeco(primeira!, outra));
+  const doLider = primeira === origens[0] && primeira!.timestamp > 0;
+  return uma || doLider ? primeira : undefined;
+}
+
+/** Uma tabela com o que está no disco, se há disco; e o que há a avisar. */
 async function encherTabela(
   outra: Outra<Replicacao> | undefined,
   dados: string | undefined,
-): Promise<Tabela> {
-  const tabela: Tabela = { versoes: new Map(), timestamp: 0, reserva: 0 };
-  if (!outra || dados === undefined) return tabela;
-  tabela.reserva = await outra.chamar("abrirDisco", dados);
+): Promise<{ tabela: Tabela; aviso: string }> {
+  const tabela: Tabela = { versoes: new Map(), timestamp: 0, reserva: 0, historia: SEM_HISTORIA };
+  if (!outra || dados === undefined) return { tabela, aviso: "" };
+  const { nota, aviso } = await outra.chamar("abrirDisco", dados);
+  if (nota !== "") {
+    const { reserva, historia } = JSON.parse(nota) as Partial<Pick<Tabela, "reserva" | "historia">>;
+    tabela.reserva = reserva ?? 0;
+    tabela.historia = historia ?? SEM_HISTORIA;
+  }
   for (let pagina; (pagina = await outra.chamar("ler")).length > 0;) {
     for (const { key, value, timestamp } of pagina) {
       tabela.versoes.set(key, { value, timestamp });
       tabela.timestamp = timestamp;
     }
   }
-  return tabela;
+  return { tabela, aviso };
 }
 
 // === Linha de comando e teclado ==============================================

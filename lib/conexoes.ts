@@ -87,7 +87,7 @@ export interface Conexoes {
   /** Envia a última linha, e não lê mais nada. */
   dispensar(conexao: Conexao, ultima: string): void;
   fechar(conexao: Conexao): void;
-  /** Deixa de ler: o que já se leu acaba de ser tratado, e o resto fica por ler. */
+  /** Não aceita mais ninguém; os que cá estão continuam a ser atendidos. */
   encerrar(): void;
   /** Se ainda há linhas lidas por tratar. */
   haPorTratar(): boolean;
@@ -149,9 +149,7 @@ export function abrirConexoes(ouvinte: Ouvinte, opcoes: OpcoesDasConexoes): Cone
         await canal.handshake();
         conexao.confianca = opcoes.aoLigar;
       }
-      // De um par depende o que está em curso: ouve-se até ao fim.
-      const podeLer = () => !conexao.dispensada && (!encerrando || conexao.confianca === "par");
-      for (let linhas; podeLer() && (linhas = await entrada.ler());) {
+      for (let linhas; !conexao.dispensada && (linhas = await entrada.ler());) {
         const lida = tempo.agora();
         conexao.tratando = true;
         for (const linha of linhas) {
@@ -166,7 +164,7 @@ export function abrirConexoes(ouvinte: Ouvinte, opcoes: OpcoesDasConexoes): Cone
       if (entrada.falha) enviar(conexao, opcoes.recusa(entrada.falha.message));
       while (conexao.pedidos > 0 && !conexao.fechada) await alivio(conexao);
       await saida.esvaziar();
-      if (entrada.falha || conexao.dispensada || encerrando) {
+      if (entrada.falha || conexao.dispensada) {
         await despedir(conexao, tempo, () => fechar(conexao));
       }
     } catch (erro) {

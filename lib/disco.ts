@@ -8,7 +8,7 @@
  * const pasta = await Deno.makeTempDir();
  * const gravado = Promise.withResolvers<number>();
  * const disco = await abrirDisco(pasta, { aoGravar: gravado.resolve, aoFalhar: () => {} });
- * disco.gravar([{ key: "cor", value: "azul", timestamp: 7 }], 7, 0);
+ * disco.gravar([{ key: "cor", value: "azul", timestamp: 7 }], 7);
  * if (await gravado.promise !== 7) throw new Error("confirmou outra coisa");
  * disco.fechar();
  * const outro = await abrirDisco(pasta, { aoGravar: () => {}, aoFalhar: () => {} });
@@ -21,19 +21,25 @@
  */
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { abrirGravacao } from "./gravacao.ts";
 import { citar, textoDoErro } from "./texto.ts";
 
 /** Nome do arquivo na pasta de dados. */
 const ARQUIVO = "tabela.sqlite";
 
-/** O arquivo que se tranca, ao lado: o sistema solta a tranca se o processo morre. */
+/**
+ * O arquivo que se tranca, ao lado: o sistema solta a tranca se o processo morre. Enquanto a
+ * tabela não existe inteira diz {@linkcode NOVA}, e depois {@linkcode FEITA}.
+ */
 const TRANCA = "tranca";
+const NOVA = "nova";
+const FEITA = "feita";
 
 /** Marca do nosso arquivo no cabeçalho SQLite (application_id): "KVrp". */
 const APLICACAO = 0x4b567270;
 
-/** Espera até tentar de novo gravar num disco que falhou (cheio, por exemplo), em milissegundos. */
-const DE_NOVO_MS = 1_000;
+/** Permissões da pasta e dos arquivos, onde o sistema as tem: só o dono. */
+const SO_O_DONO = { pasta: 0o700, arquivo: 0o600 } as const;
 
 /** Uma linha da tabela. */
 export interface Linha {
@@ -43,17 +49,28 @@ export interface Linha {
   readonly timestamp: number;
 }
 
+/** O que se separou da tabela; ver {@linkcode Disco.recomecar}. */
+export interface Separados {
+  readonly quantos: number;
+  /** Onde ficaram, uma linha JSON cada; `undefined`, não havia nenhum. */
+  readonly arquivo: string | undefined;
+}
+
 /** A tabela em disco; ver {@linkcode abrirDisco}. */
 export interface Disco {
-  /** A maior reserva gravada; zero, nenhuma. */
-  readonly reserva: number;
+  /** A última nota gravada; vazia, nenhuma. */
+  readonly nota: string;
+  /** O que um operador gostaria de saber do que se encontrou; vazio, nada. */
+  readonly aviso: string;
   /** As próximas linhas que já havia, em ordem de timestamp; nenhuma, acabaram. */
   ler(quantas: number): Linha[];
   /**
-   * Põe linhas na fila do que se grava, e uma reserva (zero, nenhuma); `ate` é o que se
-   * confirma quando isto, e tudo o que veio antes, estiver sincronizado.
+   * Põe linhas na fila do que se grava, e talvez uma nota, um texto que acompanha a tabela;
+   * `ate` é o que se confirma quando isto, e tudo o que veio antes, estiver sincronizado.
    */
-  gravar(linhas: readonly Linha[], ate: number, reserva: number): void;
+  gravar(linhas: readonly Linha[], ate: number, nota?: string): void;
+  /** Põe num arquivo à parte as linhas de timestamp maior que este, e esvazia a tabela. */
+  recomecar(depoisDe: number): Separados;
   /** Grava o que está na fila, e fecha. */
   fechar(): void;
 }
@@ -77,12 +94,16 @@ export async function abrirDisco(pasta: string, avisos: AvisosDoDisco): Promise<
   let banco: DatabaseSync | undefined;
   try {
     const { DatabaseSync } = await import("node:sqlite");
-    Deno.mkdirSync(pasta, { recursive: true });
+    Deno.mkdirSync(pasta, { recursive: true, mode: SO_O_DONO.pasta });
+    const caminho = `${pasta}/${ARQUIVO}`;
     tranca = trancar(`${pasta}/${TRANCA}`);
-    banco = new DatabaseSync(`${pasta}/${ARQUIVO}`);
+    const semWal = conferirPasta(pasta, tranca);
+    banco = new DatabaseSync(caminho);
     conferir(banco);
     preparar(banco);
-    return abrirFila(banco, tranca, avisos);
+    soParaODono(caminho);
+    escreverNa(tranca, FEITA);
+    return abrirTabela(banco, { pasta, caminho, tranca, semWal, avisos });
   } catch (cause) {
     banco?.close();
     tranca?.close();
@@ -94,10 +115,56 @@ export async function abrirDisco(pasta: string, avisos: AvisosDoDisco): Promise<
 
 /** Tranca um arquivo até que seja fechado. @throws {Error} se outro processo o tem. */
 function trancar(caminho: string): Deno.FsFile {
-  const arquivo = Deno.openSync(caminho, { create: true, write: true, read: true });
+  const arquivo = Deno.openSync(caminho, {
+    create: true,
+    write: true,
+    read: true,
+    mode: SO_O_DONO.arquivo,
+  });
   if (arquivo.tryLockSync(true)) return arquivo;
   arquivo.close();
   throw new Error("está em uso por outro servidor");
+}
+
+/** O que diz o arquivo da tranca. */
+function lerDa(tranca: Deno.FsFile): string {
+  const bytes = new Uint8Array(16);
+  tranca.seekSync(0, Deno.SeekMode.Start);
+  return new TextDecoder().decode(bytes.subarray(0, tranca.readSync(bytes) ?? 0));
+}
+
+function escreverNa(tranca: Deno.FsFile, texto: string): void {
+  tranca.truncateSync();
+  tranca.seekSync(0, Deno.SeekMode.Start);
+  tranca.writeSync(new TextEncoder().encode(texto));
+}
+
+/**
+ * Distingue um primeiro começo, honesto, de uma pasta a que falta alguma coisa. Devolve se não há
+ * um `-wal` ao lado da tabela.
+ *
+ * @throws {Error} que diz o que falta.
+ */
+function conferirPasta(pasta: string, tranca: Deno.FsFile): boolean {
+  const tamanho = (nome: string) => {
+    try {
+      return Deno.statSync(`${pasta}/${nome}`).size;
+    } catch {
+      return undefined;
+    }
+  };
+  const [tabela, wal] = [tamanho(ARQUIVO), tamanho(`${ARQUIVO}-wal`)];
+  const dito = lerDa(tranca);
+  const conselho = "ponha-o no lugar, ou esvazie a pasta para começar sem dados";
+  if (tabela === undefined && wal !== undefined) {
+    throw new Error(`há ${ARQUIVO}-wal e falta ${ARQUIVO}: ${conselho}`);
+  }
+  if (tabela === undefined && dito === FEITA) {
+    throw new Error(`já teve uma tabela, e falta ${ARQUIVO}: ${conselho}`);
+  }
+  if (tabela === 0 && dito !== NOVA) throw new Error(`${ARQUIVO} tem zero bytes: ${conselho}`);
+  if (tabela === undefined) escreverNa(tranca, NOVA);
+  return wal === undefined;
 }
 
 /** Confere, antes de escrever nele, que o banco é novo ou é um dos nossos e está inteiro. */
@@ -117,66 +184,62 @@ function conferir(banco: DatabaseSync): void {
  */
 function preparar(banco: DatabaseSync): void {
   banco.exec(`
+    PRAGMA busy_timeout = 1000;
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
-    PRAGMA busy_timeout = 1000;
     BEGIN EXCLUSIVE;
     PRAGMA application_id = ${APLICACAO};
     CREATE TABLE IF NOT EXISTS tabela (
       key TEXT PRIMARY KEY, timestamp INTEGER NOT NULL, value TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS estado (reserva INTEGER NOT NULL);
     INSERT INTO estado SELECT 0 WHERE NOT EXISTS (SELECT * FROM estado);
+    CREATE TABLE IF NOT EXISTS notas (nome TEXT PRIMARY KEY, texto TEXT NOT NULL) WITHOUT ROWID;
     COMMIT`);
 }
 
-/** O que espera para ser gravado, e quem o grava. */
-function abrirFila(banco: DatabaseSync, tranca: Deno.FsFile, avisos: AvisosDoDisco): Disco {
-  const gravarLinha = banco.prepare(
-    "INSERT OR REPLACE INTO tabela (timestamp, key, value) VALUES (?, ?, ?)",
-  );
-  const gravarReserva = banco.prepare("UPDATE estado SET reserva = max(reserva, ?)");
+/** Tira dos outros a leitura de um arquivo, onde o sistema sabe o que isso é. */
+function soParaODono(caminho: string): void {
+  if (Deno.build.os !== "windows") Deno.chmodSync(caminho, SO_O_DONO.arquivo);
+}
+
+/** O que {@linkcode abrirTabela} recebe de quem a abriu. */
+interface Aberta {
+  readonly pasta: string;
+  readonly caminho: string;
+  readonly tranca: Deno.FsFile;
+  readonly semWal: boolean;
+  readonly avisos: AvisosDoDisco;
+}
+
+function abrirTabela(banco: DatabaseSync, aberta: Aberta): Disco {
+  const { pasta, caminho, tranca, semWal, avisos } = aberta;
   const antigas = lerTabela(banco.prepare("SELECT * FROM tabela ORDER BY timestamp"));
-  const { reserva } = banco.prepare("SELECT reserva FROM estado").get()!;
-  const fila = { linhas: [] as Linha[], ate: 0, reserva: 0, marcada: false };
-  let [falhou, fechado] = [false, false];
-
-  /** Grava a fila inteira numa transação; se o disco falha, ela fica para a próxima tentativa. */
-  function gravarFila() {
-    try {
-      banco.exec("BEGIN IMMEDIATE");
-      for (const { key, value, timestamp } of fila.linhas) {
-        gravarLinha.run(timestamp, paraDisco(key), paraDisco(value));
-      }
-      if (fila.reserva > 0) gravarReserva.run(fila.reserva);
-      banco.exec("COMMIT");
-    } catch (erro) {
-      if (banco.isTransaction) banco.exec("ROLLBACK");
-      falhou = true;
-      avisos.aoFalhar(`não é possível gravar: ${motivoDoDisco(erro)}`);
-      return marcar(DE_NOVO_MS);
-    }
-    // COMMIT voltou com tudo sincronizado (synchronous=FULL): só agora se confirma.
-    fila.linhas = [];
-    fila.reserva = 0;
-    if (falhou) avisos.aoFalhar("");
-    falhou = false;
-    avisos.aoGravar(fila.ate);
-  }
-
-  /** Marca uma gravação, na próxima volta ou depois de uma espera. */
-  function marcar(ms: number) {
-    if (fila.marcada) return;
-    fila.marcada = true;
-    const gravar = () => {
-      fila.marcada = false;
-      if (!fechado) gravarFila();
-    };
-    if (ms > 0) setTimeout(gravar, ms);
-    else setImmediate(gravar);
-  }
+  const gravacao = abrirGravacao(banco, {
+    inserir: banco.prepare(
+      "INSERT OR REPLACE INTO tabela (timestamp, key, value) VALUES (?, ?, ?)",
+    ),
+    anotar: banco.prepare("INSERT OR REPLACE INTO notas (nome, texto) VALUES ('nota', ?)"),
+    paraDisco,
+    conferir: conferidor(caminho),
+    motivo: motivoDoDisco,
+    avisos,
+  });
+  const notaDe = (nome: string) =>
+    String(banco.prepare("SELECT texto FROM notas WHERE nome = ?").get(nome)?.texto ?? "");
+  const emUso = (sim: "sim" | "") =>
+    banco.prepare("INSERT OR REPLACE INTO notas (nome, texto) VALUES ('em uso', ?)").run(sim);
+  const aviso = semWal && notaDe("em uso") === "sim"
+    ? `${ARQUIVO} não foi fechado em ordem e não tem um ${ARQUIVO}-wal ao lado: se é uma cópia ` +
+      "de arquivos, pode faltar o que se gravou por último"
+    : "";
+  const nota = notaDe("nota") || notaAntiga(banco);
+  emUso("sim");
+  // Assim o arquivo principal já diz que está em uso, ainda que o copiem sem o -wal.
+  banco.exec("PRAGMA wal_checkpoint(PASSIVE)");
 
   return {
-    reserva: Number(reserva),
+    nota,
+    aviso,
     ler(quantas) {
       const linhas: Linha[] = [];
       while (linhas.length < quantas) {
@@ -186,24 +249,74 @@ function abrirFila(banco: DatabaseSync, tranca: Deno.FsFile, avisos: AvisosDoDis
       }
       return linhas;
     },
-    gravar(linhas, ate, reserva) {
-      for (const linha of linhas) fila.linhas.push(linha);
-      fila.ate = Math.max(fila.ate, ate);
-      fila.reserva = Math.max(fila.reserva, reserva);
-      marcar(0);
+    gravar: gravacao.gravar,
+    recomecar(depoisDe) {
+      gravacao.agora();
+      const consulta = banco.prepare("SELECT * FROM tabela WHERE timestamp > ? ORDER BY timestamp");
+      const separados = separar(pasta, lerTabela(consulta, depoisDe));
+      gravacao.esvaziar("DELETE FROM tabela");
+      return separados;
     },
     fechar() {
-      if (fila.marcada) gravarFila();
-      fechado = true;
+      gravacao.fechar();
+      try {
+        emUso("");
+      } catch {
+        // Um disco que falha: fica dito que não se fechou em ordem, e é verdade.
+      }
       banco.close();
       tranca.close();
     },
   };
 }
 
-/** As linhas de uma tabela, sem as ter todas na memória. */
-function* lerTabela(consulta: StatementSync): Generator<Linha> {
-  for (const { key, value, timestamp } of consulta.iterate()) {
+/** A nota de um arquivo do tempo em que só se guardava uma reserva. */
+function notaAntiga(banco: DatabaseSync): string {
+  const { reserva } = banco.prepare("SELECT reserva FROM estado").get()!;
+  return Number(reserva) > 0 ? JSON.stringify({ reserva: Number(reserva) }) : "";
+}
+
+/** Quem diz, a cada gravação, por que o arquivo no caminho já não é o que se abriu; vazio, é. */
+function conferidor(caminho: string): () => string {
+  const identidade = () => {
+    try {
+      const { dev, ino } = Deno.statSync(caminho);
+      return `${dev} ${ino}`;
+    } catch {
+      return "";
+    }
+  };
+  const aberto = identidade();
+  return () => identidade() === aberto ? "" : `${ARQUIVO} foi apagado ou trocado por outro`;
+}
+
+/** Grava linhas num arquivo à parte, sincronizado. */
+function separar(pasta: string, linhas: Iterable<Linha>): Separados {
+  const quando = new Date().toISOString().replaceAll(/[:.]/g, "-");
+  const arquivo = `${pasta}/separados-${quando}.jsonl`;
+  let quantos = 0;
+  let destino: Deno.FsFile | undefined;
+  try {
+    for (const linha of linhas) {
+      destino ??= Deno.openSync(arquivo, {
+        create: true,
+        append: true,
+        mode: SO_O_DONO.arquivo,
+      });
+      const bytes = new TextEncoder().encode(JSON.stringify(linha) + "\n");
+      for (let n = 0; n < bytes.length;) n += destino.writeSync(bytes.subarray(n));
+      quantos++;
+    }
+    destino?.syncSync();
+  } finally {
+    destino?.close();
+  }
+  return { quantos, arquivo: quantos > 0 ? arquivo : undefined };
+}
+
+/** As linhas de uma consulta, sem as ter todas na memória. */
+function* lerTabela(consulta: StatementSync, ...parametros: number[]): Generator<Linha> {
+  for (const { key, value, timestamp } of consulta.iterate(...parametros)) {
     yield { key: doDisco(key), value: doDisco(value), timestamp: Number(timestamp) };
   }
 }

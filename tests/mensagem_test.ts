@@ -13,6 +13,10 @@ import { texto, utf8, verificar } from "./apoio/propriedades.ts";
 const inteiro = fc.maxSafeNat();
 const key = fc.string({ unit: "binary", minLength: 1, maxLength: KEY_BYTES_MAX / 4 });
 const hexadecimal = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => bytes.toHex());
+const historia = fc.array(fc.record({ id: hexadecimal, apos: inteiro }), {
+  minLength: 1,
+  maxLength: 5,
+});
 const registro = { key, value: texto, timestamp: inteiro };
 
 /** Um arbitrário para cada tipo de mensagem. */
@@ -31,11 +35,14 @@ const CORPOS: { readonly [T in Corpo["tipo"]]: fc.Arbitrary<object> } = {
   JOIN_OK: fc.constant({}),
   FORWARD: fc.record({ key, value: texto, origem: fc.ipV4(), prazo: inteiro }),
   LEADER: fc.record({ token: texto }),
-  LEADER_OK: fc.record({ timestamp: inteiro, reserva: inteiro }),
+  LEADER_OK: fc.record({ timestamp: inteiro, reserva: inteiro, historia }),
   FETCH: fc.record({ timestamp: inteiro }),
   FETCH_OK: fc.record({ timestamp: inteiro }),
   ENTRY: fc.record(registro),
-  SYNC: fc.record({ timestamp: inteiro, reserva: inteiro }),
+  SYNC: fc.oneof(
+    fc.record({ timestamp: inteiro, reserva: inteiro }),
+    fc.record({ timestamp: inteiro, reserva: inteiro, historia, descartar: inteiro }),
+  ),
   SYNC_OK: fc.record({ timestamp: inteiro }),
   REPLICATION: fc.record(registro),
   REPLICATION_OK: fc.record({ timestamp: inteiro }),
@@ -95,6 +102,8 @@ Deno.test("Mensagem.ler() recusa a falta ou a troca de qualquer campo obrigatór
   await verificar(fc.tuple(corpo, fc.nat(), outroTipo), ([valido, sorteio, errado]) => {
     const livres = ["tipo", "id", "definitivo"];
     if (valido.tipo === "GET") livres.push("timestamp");
+    if (valido.tipo === "LEADER_OK") livres.push("historia");
+    if (valido.tipo === "SYNC") livres.push("historia", "descartar");
     const campos = Object.keys(valido).filter((campo) => !livres.includes(campo));
     const campo = campos[sorteio % Math.max(1, campos.length)];
     if (campo === undefined) return;

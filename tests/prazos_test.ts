@@ -123,7 +123,8 @@ Deno.test("um servidor que ainda enche a tabela não aceita ninguém", async () 
   const porSoltar = new Promise<void>((resolver) => soltar = resolver);
   const abrirDisco = async () => {
     await porSoltar;
-    return { reserva: 0, ler: () => [], gravar: () => {}, fechar: () => {} };
+    const nada = { nota: "", aviso: "", ler: () => [], gravar: () => {}, fechar: () => {} };
+    return { ...nada, recomecar: () => ({ quantos: 0, arquivo: undefined }) };
   };
   const opcoes = { ip, replicas: 0, dados: "lenta" };
   const inicio = Servidor.iniciar(opcoes, mundo.maquina(ip, abrirDisco));

@@ -50,9 +50,9 @@ Deno.test("abrirDisco().gravar() confirma só depois de a tabela o ter, vista de
   using disco = await abrir(lugar.pasta, {
     aoGravar: (ate) => vistas.push([ate, verDeFora(lugar.arquivo).map(({ key }) => key)]),
   });
-  disco.gravar([linha(1)], 1, 0);
+  disco.gravar([linha(1)], 1);
   await ate(() => vistas.length === 1, "gravar a primeira");
-  disco.gravar([linha(2)], 2, 0);
+  disco.gravar([linha(2)], 2);
   await ate(() => vistas.length === 2, "gravar a segunda");
   assertEquals(vistas, [[1, ["k1"]], [2, ["k1", "k2"]]]);
 });
@@ -60,8 +60,8 @@ Deno.test("abrirDisco().gravar() confirma só depois de a tabela o ter, vista de
 Deno.test("abrirDisco().gravar() grava numa transação, e confirma de uma vez, o que espera junto", async () => {
   await using lugar = await pastaDeTeste();
   using disco = await abrir(lugar.pasta);
-  for (let n = 1; n <= 500; n++) disco.gravar([linha(n)], n, 0);
-  disco.gravar([], 0, 0);
+  for (let n = 1; n <= 500; n++) disco.gravar([linha(n)], n);
+  disco.gravar([], 0);
   assertEquals(disco.gravados, [], "confirmou antes de gravar");
   await ate(() => disco.gravados.length > 0, "gravar");
   assertEquals(disco.gravados, [500]);
@@ -71,8 +71,8 @@ Deno.test("abrirDisco().gravar() grava numa transação, e confirma de uma vez, 
 Deno.test("abrirDisco(): outra conexão SQLite lê a tabela enquanto está aberta, e guarda a última de cada key", async () => {
   await using lugar = await pastaDeTeste();
   using disco = await abrir(lugar.pasta);
-  disco.gravar([linha(1, "cor", "azul"), linha(2, "som", "alto")], 2, 0);
-  disco.gravar([linha(3, "cor", "verde")], 3, 0);
+  disco.gravar([linha(1, "cor", "azul"), linha(2, "som", "alto")], 2);
+  disco.gravar([linha(3, "cor", "verde")], 3);
   await ate(() => disco.gravados.length > 0, "gravar");
   assertEquals(verDeFora(lugar.arquivo), [
     { key: "som", timestamp: 2, value: "alto" },
@@ -80,22 +80,22 @@ Deno.test("abrirDisco(): outra conexão SQLite lê a tabela enquanto está abert
   ]);
 });
 
-Deno.test("abrirDisco() de volta: as linhas em ordem de timestamp, às páginas, e a maior reserva", async () => {
+Deno.test("abrirDisco() de volta: as linhas em ordem de timestamp, às páginas, e a última nota", async () => {
   await using lugar = await pastaDeTeste();
   {
     using disco = await abrir(lugar.pasta);
-    assertEquals([disco.reserva, disco.ler(10)], [0, []]);
+    assertEquals([disco.nota, disco.ler(10)], ["", []]);
     // Por key, a ordem seria outra.
-    disco.gravar([linha(1, "z"), linha(2, "m"), linha(3, "a"), linha(4, "z")], 4, 2_000);
-    disco.gravar([], 0, 1_000);
+    disco.gravar([linha(1, "z"), linha(2, "m"), linha(3, "a"), linha(4, "z")], 4, "dois");
+    disco.gravar([], 0, "mil");
     // Fechar grava o que está na fila.
   }
   {
     using disco = await abrir(lugar.pasta);
-    disco.gravar([], 0, 1_500);
+    disco.gravar([], 0, "mil e quinhentos");
   }
   using disco = await abrir(lugar.pasta);
-  assertEquals(disco.reserva, 2_000);
+  assertEquals(disco.nota, "mil e quinhentos");
   assertEquals(disco.ler(2), [linha(2, "m"), linha(3, "a")]);
   assertEquals(disco.ler(2), [linha(4, "z")]);
   assertEquals(disco.ler(2), []);
@@ -107,7 +107,7 @@ Deno.test("abrirDisco(): um texto com NUL, com BOM, vazio ou que parece um núme
   const linhas = textos.map((texto, n) => linha(n + 1, `key ${texto}`, texto));
   {
     using disco = await abrir(lugar.pasta);
-    disco.gravar(linhas, linhas.length, 0);
+    disco.gravar(linhas, linhas.length);
   }
   using disco = await abrir(lugar.pasta);
   assertEquals(lerTudo(disco, 2), linhas);
@@ -120,7 +120,7 @@ Deno.test("abrirDisco() recusa a pasta que outro tem, e a devolve quando ele a f
     const erro = await assertRejects(() => abrir(lugar.pasta), Error);
     assertMatch(erro.message, /^Não é possível usar a pasta ".*": está em uso por outro servidor$/);
     // O recusado não estragou nada a quem a tem.
-    disco.gravar([linha(1)], 1, 0);
+    disco.gravar([linha(1)], 1);
     await ate(() => disco.gravados.length > 0, "gravar");
   }
   using disco = await abrir(lugar.pasta);
@@ -132,7 +132,7 @@ Deno.test("abrirDisco() recusa um arquivo alheio ou danificado, sem lhe tocar ne
   const { pasta, arquivo } = lugar;
   {
     using disco = await abrir(pasta);
-    disco.gravar(Array.from({ length: 200 }, (_, n) => linha(n, `k${n}`, "v".repeat(2_000))), 1, 0);
+    disco.gravar(Array.from({ length: 200 }, (_, n) => linha(n, `k${n}`, "v".repeat(2_000))), 1);
   }
   const inteiro = await Deno.readFile(arquivo);
   const estragado = inteiro.slice().fill(0x5a, inteiro.length >> 1);
@@ -174,7 +174,7 @@ Deno.test("abrirDisco().gravar() que falha avisa uma razão, não confirma, e te
   using disco = await abrir(lugar.pasta);
   using outro = new DatabaseSync(lugar.arquivo);
   outro.exec("BEGIN IMMEDIATE");
-  disco.gravar([linha(1)], 1, 0);
+  disco.gravar([linha(1)], 1);
   await ate(() => disco.falhas.length > 0, "a gravação falhar");
   assertMatch(disco.falhas[0]!, /^não é possível gravar: outro programa tem .* trancado$/);
   assertEquals(disco.gravados, []);
@@ -187,11 +187,11 @@ Deno.test("abrirDisco().gravar() que falha avisa uma razão, não confirma, e te
 Deno.test("abrirDisco().gravar() não torna a gravar o que já confirmou", async () => {
   await using lugar = await pastaDeTeste();
   using disco = await abrir(lugar.pasta);
-  disco.gravar([linha(1)], 1, 0);
+  disco.gravar([linha(1)], 1);
   await ate(() => disco.gravados.length === 1, "gravar a primeira");
   using outro = new DatabaseSync(lugar.arquivo);
   outro.exec("DELETE FROM tabela");
-  disco.gravar([linha(2)], 2, 0);
+  disco.gravar([linha(2)], 2);
   await ate(() => disco.gravados.length === 2, "gravar a segunda");
   assertEquals(verDeFora(lugar.arquivo).map(({ key }) => key), ["k2"]);
 });

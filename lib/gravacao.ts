@@ -1,0 +1,120 @@
+/**
+ * A fila do que vai para o disco: tudo o que espera junto vai numa transação, sincronizada, e só
+ * depois se confirma (group commit). Se o disco falha, a fila fica, e tenta-se de novo.
+ *
+ * ```ts ignore
+ * const gravacao = abrirGravacao(banco, { inserir, anotar, avisos, ... });
+ * gravacao.gravar([{ key: "cor", value: "azul", timestamp: 7 }], 7); // avisos.aoGravar(7) depois
+ * ```
+ *
+ * @module
+ */
+
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { AvisosDoDisco, Linha } from "./disco.ts";
+
+/** Espera até tentar de novo gravar num disco que falhou (cheio, por exemplo), em milissegundos. */
+const DE_NOVO_MS = 1_000;
+
+/** De que {@linkcode abrirGravacao} precisa. */
+export interface OpcoesDaGravacao {
+  /** Insere `timestamp`, `key`, `value`. */
+  readonly inserir: StatementSync;
+  /** Grava a nota. */
+  readonly anotar: StatementSync;
+  /** Como um texto se guarda. */
+  paraDisco(texto: string): string | Uint8Array;
+  /** Por que o que se gravasse se perderia; vazio, grava-se. */
+  conferir(): string;
+  /** O erro em palavras nossas. */
+  motivo(erro: unknown): string;
+  readonly avisos: AvisosDoDisco;
+}
+
+/** A fila; ver {@linkcode abrirGravacao}. */
+export interface Gravacao {
+  /** Põe linhas, e talvez uma nota, na fila; `ate` é o que se confirma com elas. */
+  gravar(linhas: readonly Linha[], ate: number, nota?: string): void;
+  /** Grava já o que está na fila. @throws {Error} se não pode. */
+  agora(): void;
+  /** Com a fila vazia, faz uma transação que esquece o que se confirmou. @throws {Error} se não pode. */
+  esvaziar(comando: string): void;
+  /** Grava o que está na fila, se pode, e não grava mais nada. */
+  fechar(): void;
+}
+
+/** Abre a fila de um banco. */
+export function abrirGravacao(banco: DatabaseSync, opcoes: OpcoesDaGravacao): Gravacao {
+  const { inserir, anotar, paraDisco, conferir, motivo, avisos } = opcoes;
+  const fila = { linhas: [] as Linha[], ate: 0, nota: undefined as string | undefined };
+  let [marcada, falhou, fechado] = [false, false, false];
+
+  function transacao(fazer: () => void) {
+    const perdido = conferir();
+    if (perdido) throw new Error(perdido);
+    try {
+      banco.exec("BEGIN IMMEDIATE");
+      fazer();
+      banco.exec("COMMIT");
+    } catch (erro) {
+      if (banco.isTransaction) banco.exec("ROLLBACK");
+      throw erro;
+    }
+  }
+
+  function agora() {
+    transacao(() => {
+      for (const { key, value, timestamp } of fila.linhas) {
+        inserir.run(timestamp, paraDisco(key), paraDisco(value));
+      }
+      if (fila.nota !== undefined) anotar.run(fila.nota);
+    });
+    // COMMIT voltou com tudo sincronizado (synchronous=FULL): só agora se confirma.
+    fila.linhas = [];
+    fila.nota = undefined;
+    if (falhou) avisos.aoFalhar("");
+    falhou = false;
+    avisos.aoGravar(fila.ate);
+  }
+
+  function tentar() {
+    try {
+      agora();
+    } catch (erro) {
+      falhou = true;
+      avisos.aoFalhar(`não é possível gravar: ${motivo(erro)}`);
+      marcar(DE_NOVO_MS);
+    }
+  }
+
+  /** Marca uma gravação, na próxima volta ou depois de uma espera. */
+  function marcar(ms: number) {
+    if (marcada || fechado) return;
+    marcada = true;
+    const gravar = () => {
+      marcada = false;
+      if (!fechado) tentar();
+    };
+    if (ms > 0) setTimeout(gravar, ms);
+    else setImmediate(gravar);
+  }
+
+  return {
+    gravar(linhas, ate, nota) {
+      for (const linha of linhas) fila.linhas.push(linha);
+      fila.ate = Math.max(fila.ate, ate);
+      fila.nota = nota ?? fila.nota;
+      marcar(0);
+    },
+    agora,
+    esvaziar(comando) {
+      transacao(() => banco.exec(comando));
+      fila.ate = 0;
+    },
+    fechar() {
+      const falta = marcada;
+      fechado = true;
+      if (falta) tentar();
+    },
+  };
+}
