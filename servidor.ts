@@ -398,7 +398,9 @@ interface Replicacao {
 
 /** Um servidor: líder se o endereço do líder é o seu, senão seguidor. */
 export class Servidor {
-  readonly #opcoes: Required<Omit<OpcoesDoServidor, "lider" | "porta" | "ip">>;
+  readonly #opcoes:
+    & OpcoesDoServidor
+    & Required<Pick<OpcoesDoServidor, "replicas" | "atraso" | "prazo" | "avisar">>;
   readonly #mundo: MundoDoServidor;
   /** Onde este servidor atende. */
   readonly #meu: Endereco;
@@ -495,17 +497,12 @@ export class Servidor {
     partes: Partes,
   ) {
     const { ip: _ip, porta: _porta, lider: _lider, avisar = () => {}, ...resto } = opcoes;
-    const { replicas, atraso, prazo } = PADRAO;
+    const { replicas = PADRAO.replicas, atraso = PADRAO.atraso, prazo = PADRAO.prazo } = opcoes;
     this.#opcoes = {
+      ...resto,
       replicas,
       atraso,
       prazo,
-      dados: undefined,
-      segredo: undefined,
-      tls: undefined,
-      rastro: undefined,
-      imprimir: undefined,
-      ...resto,
       avisar: (linha) => avisar(visivel(linha)),
     };
     this.#mundo = mundo;

@@ -13,7 +13,7 @@
  *
  * ```sh
  * deno task bench                     # tudo, perto de meia hora
- * deno task bench -- --repeticoes=1 --segundos=1 --sistemas=este,piso --c=64
+ * deno task bench --repeticoes=1 --segundos=1 --sistemas=este,piso --c=64
  * ```
  *
  * Com `--gravar`, escreve `docs/desempenho.csv` e `docs/desempenho.svg`.

@@ -3,10 +3,10 @@
  * assinado por ela que vale para os endereços pedidos.
  *
  * ```sh
- * deno task certificados -- --pasta=certificados --ips=127.0.0.1,192.168.0.10
- * deno task server -- --tls-cert=certificados/cert.pem --tls-chave=certificados/chave.pem \
+ * deno task certificados --pasta=certificados --ips=127.0.0.1,192.168.0.10
+ * deno task -q server --tls-cert=certificados/cert.pem --tls-chave=certificados/chave.pem \
  *   --tls-ca=certificados/ca.pem
- * deno task client -- --tls-ca=certificados/ca.pem
+ * deno task -q client --tls-ca=certificados/ca.pem
  * ```
  *
  * Para um grupo de verdade use a autoridade da sua organização. A chave da autoridade

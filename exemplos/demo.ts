@@ -13,6 +13,7 @@
 
 import { type Cena, desenhar } from "../ferramentas/diagrama.ts";
 import { lerRastro } from "../ferramentas/diagrama/setas.ts";
+import { lerArgumentos } from "../lib/opcoes.ts";
 import { textoDoErro } from "../lib/texto.ts";
 
 /** Espera máxima por uma linha esperada, em milissegundos; depois, a demonstração falhou. */
@@ -23,6 +24,10 @@ const PAUSA_MS = { tecla: 60, cena: 900 } as const;
 
 /** Atraso do servidor 3, em milissegundos: a janela em que TRY_OTHER_SERVER_OR_LATER aparece. */
 const ATRASO_MS = 3_000;
+
+/** Os values dos PUTs que se repetem até o sorteio ajudar: um diferente de cada vez. */
+const CORES = ["verde", "amarelo", "vermelho", "roxo", "laranja", "branco"] as const;
+const NOMES = ["João", "Inês", "Luís", "Conceição", "Antônio"] as const;
 
 const RAIZ = new URL("../", import.meta.url);
 const COM_CORES = Deno.stdout.isTerminal() && !Deno.noColor;
@@ -234,34 +239,40 @@ async function demonstrar(
 
   cenas.push(await cena("Quem viu o value novo não volta ao antigo: TRY_OTHER_SERVER_OR_LATER"));
   // O sorteio pode não levar Y ao servidor 3 a tempo; então, mais um PUT.
-  for (let timestamp = 2, recusado = false; !recusado; timestamp++) {
-    if (timestamp > 7) throw new Error("em 6 PUTs, nenhum GET foi recusado pelo servidor 3");
-    recusado = await mostrarRecusa(x, y, tres, timestamp);
+  let recusado = false;
+  for (let n = 0; !recusado; n++) {
+    const value = CORES[n];
+    if (value === undefined) {
+      throw new Error(`em ${CORES.length} PUTs, nenhum GET foi recusado pelo servidor 3`);
+    }
+    recusado = await mostrarRecusa({ x, y, tres }, value, n + 2);
   }
 
   cenas.push(await cena("PUT por um seguidor, que o encaminha ao líder"));
   const encaminhou = (seguidor: Console) =>
-    seguidor.linhas.some((linha) => /^Encaminhando PUT key:nome value:João \d+$/.test(linha));
+    seguidor.linhas.some((linha) => linha.startsWith("Encaminhando PUT key:nome value:"));
   for (let n = 0; ![dois, tres].some(encaminhou); n++) {
     if (n === 20) throw new Error("em 20 sorteios, nenhum PUT foi a um seguidor");
-    exigir(await y.pedir("PUT", "nome", `João ${n}`), /^PUT_OK key: nome value João/);
+    const nome = NOMES[n % NOMES.length]!;
+    exigir(
+      await y.pedir("PUT", "nome", nome),
+      new RegExp(`^PUT_OK key: nome value ${nome} timestamp \\d+ realizada`),
+    );
   }
   return cenas;
 }
 
 /**
- * X faz um PUT, que espera o servidor 3; Y vê o value novo onde ele já chegou e
+ * X faz um PUT, que espera o servidor 3 e terá este timestamp; Y vê o value novo onde ele já chegou e
  * insiste até ir ao servidor 3, que ainda tem o antigo. Diz se Y foi a tempo.
  */
 async function mostrarRecusa(
-  x: Console,
-  y: Console,
-  tres: Console,
+  { x, y, tres }: { x: Console; y: Console; tres: Console },
+  value: string,
   timestamp: number,
 ): Promise<boolean> {
   const desde = x.linhas.length;
   const confirmado = () => x.linhas.slice(desde).some((linha) => linha.startsWith("PUT_OK "));
-  const value = `verde ${timestamp}`;
   await x.digitar("PUT", "cor", value);
   await tres.linha(new RegExp(`^REPLICATION key:cor value:${value} ts:${timestamp}$`));
   const recusa = new RegExp(
@@ -277,6 +288,20 @@ async function mostrarRecusa(
     new RegExp(`cor value ${value} timestamp ${timestamp} `),
   );
   return recusado;
+}
+
+/** O arquivo de `--diagrama`, se há; `--ajuda`, e o que não serve, acabam o programa. */
+function lerDiagrama(): string | undefined {
+  try {
+    const { opcoes, livres } = lerArgumentos(Deno.args, { textos: ["diagrama"], sinais: [] });
+    if (livres.length > 0) throw new TypeError(`Argumento inesperado: "${livres[0]}"`);
+    if (!opcoes.ajuda && !opcoes.versao) return opcoes.diagrama;
+    escrever("Uso: demo [--diagrama=ARQUIVO.svg]");
+  } catch (erro) {
+    escrever(`ERRO: ${textoDoErro(erro)}`);
+    Deno.exit(2);
+  }
+  Deno.exit(0);
 }
 
 function exigir(linha: string, esperada: RegExp): void {
@@ -302,13 +327,7 @@ async function gravarDiagrama(
 }
 
 if (import.meta.main) {
-  // `deno task demo -- --diagrama=…` traz também o `--`.
-  const args = Deno.args.filter((arg) => arg !== "--");
-  const diagrama = /^--diagrama=(.+)$/.exec(args[0] ?? "")?.[1];
-  if (args.length > (diagrama === undefined ? 0 : 1)) {
-    escrever(`ERRO: opção desconhecida: ${args.at(-1)}; há só --diagrama=ARQUIVO.svg`);
-    Deno.exit(2);
-  }
+  const diagrama = lerDiagrama();
   if (diagrama !== undefined) {
     try {
       // Antes de tudo, se pode ser escrito; o que lá houver só se perde no fim.

@@ -15,8 +15,8 @@
  * fonte/biblioteca/      o que usam da biblioteca padrão do Deno
  * ```
  *
- * O PDF sai de `docs/relatorio.md`, com os campos preenchidos e as linhas de cada
- * citação como o código as tem agora.
+ * O PDF sai de `docs/relatorio.md`, com os campos preenchidos e, em cada citação, as
+ * linhas que o nome citado tem no código do ZIP.
  *
  * @module
  */
@@ -28,7 +28,7 @@ import { fazerPdf } from "./entrega/pdf.ts";
 import { fazerZip } from "./entrega/zip.ts";
 import { rodar } from "./programa.ts";
 import { lerFontes, lerRelatorio, RAIZ } from "./relatorio/arquivos.ts";
-import { renovar } from "./relatorio/citacoes.ts";
+import { numerar } from "./relatorio/citacoes.ts";
 
 /** Onde a entrega é feita, se não se diz outra pasta. */
 const PASTA = new URL("dist/entrega/", RAIZ);
@@ -36,7 +36,7 @@ const PASTA = new URL("dist/entrega/", RAIZ);
 const AJUDA = `Uso: entrega --nome=NOME --ra=RA --video=URL [--pasta=PASTA]
 
   --nome=NOME     quem entrega
-  --ra=RA         o seu RA, que dá nome ao PDF e ao ZIP
+  --ra=RA         o seu RA, só os dígitos; dá nome ao PDF e ao ZIP
   --video=URL     onde o vídeo pode ser visto
   --pasta=PASTA   onde pôr relatorio.pdf e RA.zip (dist/entrega)
   --ajuda, --versao`;
@@ -67,8 +67,8 @@ function lerNome(texto: string): string {
 }
 
 function lerRa(texto: string): string {
-  if (/^\w[\w.-]{0,30}$/.test(texto)) return texto;
-  throw new TypeError(`deve ter só letras e números, que dá nome a arquivos: "${texto}"`);
+  if (/^\d{1,30}$/.test(texto)) return texto;
+  throw new TypeError(`deve ter só dígitos: "${texto}"`);
 }
 
 function lerVideo(texto: string): string {
@@ -79,7 +79,7 @@ function lerVideo(texto: string): string {
 /** Faz a entrega; devolve a linha que diz onde ficou. */
 async function entregar({ pasta, ...campos }: Opcoes): Promise<string> {
   const fontes = await lerFontes();
-  const pdf = await fazerPdf(renovar(await lerRelatorio(), fontes), campos);
+  const pdf = await fazerPdf(numerar(await lerRelatorio(), fontes), campos);
   const zip = await fazerZip(pdf, fontes, campos.ra);
   await Deno.mkdir(pasta, { recursive: true });
   const onde = await Deno.realPath(pasta);

@@ -126,8 +126,12 @@ Deno.test("servidor e cliente dizem a versão, e a ajuda cabe numa tela", async 
     for (const opcao of ["--ajuda", "--help", "-h"]) {
       const { codigo, saida, erros } = await rodar(nome, [opcao]);
       assertEquals([codigo, erros], [0, ""]);
-      assert(linhasDe(saida).length <= 24);
-      assert(linhasDe(saida).every((linha) => linha.length <= 80), saida);
+      const linhas = linhasDe(saida);
+      assert(linhas.length <= 24, `${nome} ${opcao}: ${linhas.length} linhas, o limite é 24`);
+      const largas = linhas.flatMap((linha, n) =>
+        linha.length > 80 ? [`${nome} ${opcao}, linha ${n + 1}, ${linha.length}: ${linha}`] : []
+      );
+      assertEquals(largas, [], "linhas com mais de 80 colunas");
     }
   }
 });

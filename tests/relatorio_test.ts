@@ -2,9 +2,28 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { strFromU8, unzipSync } from "npm:fflate@0.8.3";
 import { extractText, getDocumentProxy } from "npm:unpdf@1.8.1";
 import { ARQUIVOS, lerFontes, lerRelatorio } from "../ferramentas/relatorio/arquivos.ts";
-import { lerCitacoes, renovar } from "../ferramentas/relatorio/citacoes.ts";
+import { lerCitacoes, linhasDe, numerar } from "../ferramentas/relatorio/citacoes.ts";
 import { acharIntervalo } from "../ferramentas/relatorio/intervalos.ts";
 import { MAPA, RAIZ } from "./apoio.ts";
+
+/** Uma citação com as linhas, como o PDF a tem. */
+interface Numerada {
+  readonly arquivo: string;
+  readonly primeira: number;
+  readonly ultima: number;
+  readonly nome: string;
+}
+
+/** As citações, com as linhas, de um texto. */
+function numeradasDe(texto: string): Numerada[] {
+  const forma = /\[([\w/-]+\.ts), linhas? (\d+)(?:–(\d+))?: ([^\]]+)\]/g;
+  return [...texto.matchAll(forma)].map(([, arquivo, primeira, ultima, nome]) => ({
+    arquivo: arquivo!,
+    primeira: Number(primeira),
+    ultima: Number(ultima ?? primeira),
+    nome: nome!,
+  }));
+}
 
 /** Um arquivo com o que pode confundir: chaves em textos, comentários perto e longe, uma classe dentro. */
 const FONTE = `/** O módulo. */
@@ -80,27 +99,44 @@ Deno.test("acharIntervalo() recusa um nome que não há, ou que há mais de uma 
   assertThrows(achar("b.ts", "LIMITE"), Error, "b.ts não é um dos arquivos da entrega");
 });
 
-Deno.test("renovar() troca só os números, e recusa uma citação mal escrita", () => {
+Deno.test("numerar() põe as linhas em cada citação, e só nelas", () => {
   const fontes = { "a.ts": FONTE };
   assertEquals(
-    renovar("Em [a.ts,\nlinhas 1–2: LIMITE] e [a.ts, linha 7:\n  Outra.#tratar].", fontes),
-    "Em [a.ts,\nlinhas 3–4: LIMITE] e [a.ts, linha 30:\n  Outra.#tratar].",
+    numerar("Em [a.ts: LIMITE], [a.ts:\nA outra\n  thread] e [a.ts: Outra.#tratar][1].", fontes),
+    "Em [a.ts, linhas 3–4: LIMITE], [a.ts,\nlinhas 27–31: A outra\n  thread] " +
+      "e [a.ts, linha 30: Outra.#tratar][1].",
   );
-  assertThrows(() => renovar("[a.ts, linhas 1-2: LIMITE]", fontes), SyntaxError, "mal escrita");
 });
 
-Deno.test("cada citação de docs/relatorio.md está nas linhas que diz (senão: deno task relatorio)", async () => {
+Deno.test("numerar() recusa uma citação mal escrita, com números ou de um nome que não há", () => {
+  const tentar = (texto: string) => () => numerar(texto, { "a.ts": FONTE });
+  assertThrows(tentar("Em [a.ts, LIMITE]"), SyntaxError, 'mal escrita: "[a.ts, LIMITE]"');
+  assertThrows(tentar("Em [a.ts, linhas 3–4: LIMITE]"), SyntaxError, "mal escrita");
+  assertThrows(tentar("Em [a.ts: LIMITES]"), Error, 'a.ts não tem "LIMITES"');
+});
+
+Deno.test("cada citação de docs/relatorio.md se acha no código (deno task relatorio as mostra)", async () => {
   const [texto, fontes] = [await lerRelatorio(), await lerFontes()];
   const citacoes = lerCitacoes(texto);
   assert(citacoes.length > 50, `só ${citacoes.length} citações`);
-  const erradas = citacoes.flatMap(({ arquivo, nome, ...escrito }) => {
-    const { primeira, ultima } = acharIntervalo(fontes, arquivo, nome);
-    return primeira === escrito.primeira && ultima === escrito.ultima
-      ? []
-      : [`${arquivo}, ${nome}: ${primeira}–${ultima}`];
+  const perdidas = citacoes.flatMap((citacao) => {
+    try {
+      return linhasDe(citacao, fontes) ? [] : [citacao.nome];
+    } catch (erro) {
+      return [(erro as Error).message];
+    }
   });
-  assertEquals(erradas, []);
-  assertEquals(renovar(texto, fontes), texto);
+  assertEquals(perdidas, []);
+});
+
+Deno.test("docs/relatorio.md não tem números, que uma linha a mais no código faria velhos", async () => {
+  const [texto, fontes] = [await lerRelatorio(), await lerFontes()];
+  assert(!/\blinhas?\s+\d/.test(texto));
+  const maisUma = { ...fontes, "servidor.ts": `// Uma linha.\n${fontes["servidor.ts"]}` };
+  const [antes, depois] = [fontes, maisUma].map((estas) =>
+    numeradasDe(numerar("[servidor.ts: #tratarGet]", estas))[0]!.primeira
+  );
+  assertEquals(depois, antes! + 1);
 });
 
 Deno.test("docs/relatorio.md tem as partes I a VII e cita cada função das seções 4 e 5", async () => {
@@ -150,7 +186,8 @@ Deno.test("entrega sem campos diz quais faltam, e um que não serve, numa linha,
   const casos: [string[], string][] = [
     [[], "Faltam --nome, --ra e --video; veja --ajuda"],
     [["--ra=1120", "--nome=Ana"], "Falta --video; veja --ajuda"],
-    [["--ra=a/b"], '--ra: deve ter só letras e números, que dá nome a arquivos: "a/b"'],
+    [["--ra=a/b"], '--ra: deve ter só dígitos: "a/b"'],
+    [["--ra=abc", "--nome=Ana"], '--ra: deve ter só dígitos: "abc"'],
     [["--video=youtube"], '--video: deve ser um endereço https: "youtube"'],
     [["--nom=Ana"], 'Opção desconhecida: "--nom=Ana"; veja --ajuda'],
   ];
@@ -179,6 +216,26 @@ Deno.test("entrega faz o PDF e o ZIP que a seção 9 pede, e o código do ZIP ro
         assert(inteiro.includes(trecho), trecho);
       }
       assert(!inteiro.includes("{{"), "ficou um campo por preencher");
+    });
+
+    await t.step("o PDF diz as linhas de cada citação, e são as do código do ZIP", async () => {
+      const numeradas = numeradasDe((await paginasDe(pdf.slice())).join(" "));
+      assertEquals(
+        numeradas.map(({ arquivo, nome }) => `${arquivo}: ${nome}`),
+        lerCitacoes(await lerRelatorio()).map(({ arquivo, nome }) => `${arquivo}: ${nome}`),
+      );
+      const simbolos = numeradas.filter(({ nome }) => /^[\w.#]+$/.test(nome));
+      assert(simbolos.length > 40, `só ${simbolos.length} símbolos`);
+      for (const { arquivo, primeira, ultima, nome } of simbolos) {
+        const linhas = strFromU8(zip[`fonte/${arquivo}`]!).split("\n").slice(primeira - 1, ultima);
+        const onde = `${arquivo}, linhas ${primeira}–${ultima}: ${nome}`;
+        // Do comentário, se há, à declaração; e ela acaba na última linha, e não antes.
+        const declaracao = linhas.find((linha) => !/^ *(\/?\*|\*\/)/.test(linha)) ?? "";
+        assert(declaracao.includes(nome.split(".").at(-1)!), `${onde}: ${declaracao}`);
+        assert(/[;})\]]$/.test(linhas.at(-1)!), `${onde}: ${linhas.at(-1)}`);
+        const recuo = /^ */.exec(declaracao)![0];
+        assert(linhas.at(-1)!.startsWith(recuo), `${onde}: ${linhas.at(-1)}`);
+      }
     });
 
     await t.step("o índice diz em que página cada título está", async () => {

@@ -14,7 +14,7 @@
  */
 
 import { marked, type Token, type Tokens } from "npm:marked@18.2.1";
-import { CITACAO } from "../relatorio/citacoes.ts";
+import { CITACAO_NUMERADA } from "../relatorio/citacoes.ts";
 import { type Conteudo, COR, PAGINA } from "./aparencia.ts";
 import type { Letra } from "./letras.ts";
 
@@ -220,7 +220,7 @@ export class Montador {
   #texto(texto: string, de: Partial<Pedaco>): Pedaco[] {
     const pedacos: Pedaco[] = [];
     const corrido = texto.replaceAll("\n", " ");
-    const partes = new RegExp(`(${CITACAO.source}|\\{\\{\\w+\\}\\})`, "g");
+    const partes = new RegExp(`(${CITACAO_NUMERADA.source}|\\{\\{\\w+\\}\\})`, "g");
     let fim = 0;
     for (const { 0: parte, index } of corrido.matchAll(partes)) {
       if (index > fim) pedacos.push(this.#corrido(corrido.slice(fim, index), de));

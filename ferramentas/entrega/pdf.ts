@@ -2,7 +2,8 @@
  * O relatório em PDF: a página, as letras e o rodapé em volta do que conteudo.ts monta.
  *
  * ```ts ignore
- * const pdf = await fazerPdf(await lerRelatorio(), { nome: "Ana", ra: "1", video: "https://…" });
+ * const relatorio = numerar(await lerRelatorio(), await lerFontes());
+ * const pdf = await fazerPdf(relatorio, { nome: "Ana", ra: "1", video: "https://…" });
  * await Deno.writeFile("relatorio.pdf", pdf);
  * ```
  *
@@ -15,7 +16,7 @@ import { COR, ESTILOS, PAGINA } from "./aparencia.ts";
 import { type Campos, Montador } from "./conteudo.ts";
 import { arquivosDaLetra, conferirLetra } from "./letras.ts";
 
-/** O relatório em PDF, a partir do Markdown com as citações já em dia. */
+/** O relatório em PDF, a partir do Markdown com as citações já numeradas. */
 export async function fazerPdf(markdown: string, campos: Campos): Promise<Uint8Array> {
   const montador = new Montador(campos);
   const content = montador.documento(markdown);
