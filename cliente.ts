@@ -290,7 +290,7 @@ export class Cliente {
    */
   static async main(args: readonly string[]): Promise<number> {
     const tela = abrirTela();
-    let opcoes: OpcoesDaLinha;
+    let opcoes: OpcoesDaLinha | string;
     try {
       opcoes = lerLinhaDeComando(args);
     } catch (erro) {
@@ -298,16 +298,13 @@ export class Cliente {
       await tela.despedir();
       return CODIGOS.usoErrado;
     }
-    const { servidores, pedido, json } = opcoes;
     let codigo: number = CODIGOS.respondido;
-    if (opcoes.texto) {
-      tela.linha(opcoes.texto);
-    } else if (pedido) {
-      await using cliente = new Cliente(servidores ?? ENDERECOS_PADRAO, opcoes.cliente);
-      codigo = await Cliente.#pedirUmaVez(cliente, pedido, tela, json);
-    } else {
-      await Cliente.#menu(servidores, opcoes.cliente, tela);
-    }
+    if (typeof opcoes === "string") tela.linha(opcoes);
+    else if (opcoes.pedido) {
+      const servidores = opcoes.servidores ?? ENDERECOS_PADRAO;
+      await using cliente = new Cliente(servidores, opcoes.cliente);
+      codigo = await Cliente.#pedirUmaVez(cliente, opcoes.pedido, tela, opcoes.json);
+    } else await Cliente.#menu(opcoes.servidores, opcoes.cliente, tela);
     await tela.despedir();
     return codigo;
   }
@@ -349,7 +346,9 @@ export class Cliente {
           if (cliente) await novo.#suceder(cliente);
           cliente = novo;
         } else if (!funcao) {
-          tela.erro(`ERRO: opção inválida: ${citar(escolha)}; escolha INIT, PUT ou GET`);
+          tela.erro(
+            `ERRO: opção inválida: ${citar(escolha)}; escolha INIT, PUT ou GET (Ctrl-D sai)`,
+          );
         } else if (!cliente) {
           tela.erro(`ERRO: faça INIT antes de ${funcao}`);
         } else {
@@ -508,15 +507,15 @@ const AJUDA = `Uso: cliente [opções]                  menu com INIT, PUT e GET
      cliente [opções] get KEY          um GET só
 
   --servidores=IP:PORTA,IP:PORTA,IP:PORTA
-                 os servidores, em vez do INIT (com put e get, sem esta
-                 opção: 127.0.0.1, portas 10097, 10098 e 10099)
-  --json         com put e get: mostra a resposta em JSON, numa linha
-  --prazo=MS     maior espera por uma resposta (${PRAZO_MS})
-  --segredo=ARQUIVO   prova que sabe este segredo, e exige o mesmo de quem serve
-  --tls-ca=ARQUIVO    fala TLS, e confia na autoridade deste certificado (PEM)
-  --rastro=ARQUIVO    anota cada mensagem enviada e recebida
-  --ajuda, --help, -h       este texto
-  --versao, --version       a versão
+                        os servidores, em vez do INIT (com put e get, sem esta
+                        opção: 127.0.0.1, portas 10097, 10098 e 10099)
+  --json                com put e get: mostra a resposta em JSON, numa linha
+  --prazo=MS            maior espera por uma resposta (${PRAZO_MS})
+  --segredo=ARQUIVO     prova que sabe este segredo, e o exige de quem serve
+  --tls-ca=ARQUIVO      disca em TLS, e confia nesta autoridade (PEM)
+  --rastro=ARQUIVO      anota cada mensagem enviada e recebida
+  --ajuda, --help, -h   este texto
+  --versao, --version   a versão
 
 Antes de uma key ou um value que começa com "-", ponha "--".
 Saída de put e get: 0 um servidor respondeu, 1 falha (certamente sem efeito),
@@ -524,19 +523,19 @@ Saída de put e get: 0 um servidor respondeu, 1 falha (certamente sem efeito),
 
 /** O que a linha de comando pede. */
 interface OpcoesDaLinha {
-  /** Um texto a mostrar, e mais nada: ajuda ou versão. */
-  readonly texto?: string | undefined;
   readonly servidores: readonly Endereco[] | undefined;
   readonly cliente: OpcoesDoCliente;
   readonly json: boolean;
   readonly pedido: (PedidoDaConsole & { daEntrada?: boolean }) | undefined;
 }
 
-function lerLinhaDeComando(args: readonly string[]): OpcoesDaLinha {
+/** Lê as opções; um texto, se é só para mostrá-lo. @throws {TypeError} se alguma não serve. */
+function lerLinhaDeComando(args: readonly string[]): OpcoesDaLinha | string {
   const textos = ["servidores", "prazo", "rastro", ...OPCOES_DE_QUEM_DISCA];
   const lidos = lerArgumentos(args, { textos, sinais: ["json"] });
   const { opcoes, livres } = lidos;
-  const texto = opcoes.ajuda ? AJUDA : opcoes.versao ? `cliente ${VERSAO}` : undefined;
+  if (opcoes.ajuda) return AJUDA;
+  if (opcoes.versao) return `cliente ${VERSAO}`;
   const servidores = lerOpcao(lidos, "servidores", (lista) => lista.split(",").map(lerEndereco));
   const prazo = lerOpcao(lidos, "prazo", inteiroEntre(1, ESPERA_MS_MAX)) ?? PRAZO_MS;
   const pedido = lerPedido(livres, args.includes("--"));
@@ -547,7 +546,7 @@ function lerLinhaDeComando(args: readonly string[]): OpcoesDaLinha {
     (arquivo) => abrirRastro(arquivo, `cliente ${Deno.pid}`, CAMPOS_SECRETOS),
   );
   const cliente = { prazo, repetir: false, seguranca: lerSeguranca(lidos), rastro };
-  return { texto, servidores, cliente, json: opcoes.json !== undefined, pedido };
+  return { servidores, cliente, json: opcoes.json !== undefined, pedido };
 }
 
 /** O pedido; depois de "--", um "-" é só um "-". */
@@ -559,7 +558,9 @@ function lerPedido(livres: readonly string[], literal: boolean): OpcoesDaLinha["
     return { key: key!, value: value!, daEntrada: value === "-" && !literal };
   }
   if (nome === "get" && livres.length === 2) return { key: key! };
-  if (nome === "put") throw new TypeError("Uso: put KEY VALUE");
+  if (nome === "put") {
+    throw new TypeError("Uso: put KEY VALUE; um value com espaços vai entre aspas");
+  }
   if (nome === "get") throw new TypeError("Uso: get KEY");
   throw new TypeError(`Comando desconhecido: ${citar(comando)}; use put ou get`);
 }

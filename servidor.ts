@@ -161,6 +161,8 @@ export interface OpcoesDoServidor {
   porta?: number;
   /** Endereço do líder; o próprio, ou ausente: este é o líder. */
   lider?: string | Endereco;
+  /** Por onde os outros servidores alcançam este, se não é onde ele atende (o mesmo). */
+  anuncio?: string | Endereco | undefined;
   /** Por quantos outros servidores o líder espera (2); com 0, é um servidor só. */
   replicas?: number;
   /** Espera antes de aplicar cada REPLICATION, em milissegundos (0). */
@@ -404,6 +406,8 @@ export class Servidor {
   readonly #mundo: MundoDoServidor;
   /** Onde este servidor atende. */
   readonly #meu: Endereco;
+  /** Por onde os outros servidores o alcançam. */
+  readonly #conhecido: Endereco;
   /** O líder, se é outro; `undefined`, este é o líder. */
   readonly #lider: Endereco | undefined;
   readonly #ouvinte: Ouvinte;
@@ -457,11 +461,13 @@ export class Servidor {
     opcoes: OpcoesDoServidor = {},
     mundo: MundoDoServidor = MUNDO_DO_SERVIDOR,
   ): Promise<Servidor> {
-    const { ip = PADRAO.ip, porta = PADRAO.porta, lider, dados } = opcoes;
+    const { ip = PADRAO.ip, porta = PADRAO.porta, dados } = opcoes;
     const { replicas = PADRAO.replicas } = opcoes;
     const meu = { ip, porta };
-    const outro = typeof lider === "string" ? lerEndereco(lider) : lider;
-    const souLider = !outro || textoDoEndereco(outro) === textoDoEndereco(meu);
+    const [outro, anuncio] = [opcoes.lider, opcoes.anuncio].map((endereco) =>
+      typeof endereco === "string" ? lerEndereco(endereco) : endereco
+    );
+    const souLider = !outro || textoDoEndereco(outro) === textoDoEndereco(anuncio ?? meu);
     const noticias: Noticias = {
       confirmado: (ate) => servidor.#confirmar(ate),
       perdido: (sessao, motivo) => servidor.#perderMembro(sessao, motivo),
@@ -475,7 +481,7 @@ export class Servidor {
       // Quem não pode responder ainda não atende: primeiro a tabela, depois o endereço.
       const { tabela, aviso } = await encherTabela(outra, dados);
       if (aviso) opcoes.avisar?.(`Aviso: ${aviso}`);
-      const partes = { meu, lider: souLider ? undefined : outro, outra, tabela };
+      const partes = { meu, anuncio, lider: souLider ? undefined : outro, outra, tabela };
       servidor = new Servidor({ ...opcoes, replicas }, mundo, partes);
     } catch (erro) {
       await outra?.chamar("fechar").catch(() => {});
@@ -526,6 +532,7 @@ export class Servidor {
       throw new Error(`Não é possível atender em ${onde}: ${textoDoErro(cause)}`, { cause });
     }
     this.#meu = { ...partes.meu, porta: this.#ouvinte.addr.port };
+    this.#conhecido = partes.anuncio ?? this.#meu;
     try {
       this.#rastro = rastro === undefined
         ? undefined
@@ -560,8 +567,21 @@ export class Servidor {
     }
     if (!this.souLider) this.#tarefas.guardar(this.#seguir());
     else if (replicas === 0) this.#tarefas.guardar(this.#abrir());
+    this.#opcoes.avisar(this.#apresentacao());
     this.#tarefas.guardar(this.#conexoes.aceitar());
     this.#tarefas.guardar(this.#conexoes.vigiar());
+  }
+
+  /** O que este servidor é, ao começar. */
+  #apresentacao(): string {
+    const tem = `em ${this.endereco}, com ${this.#tabela.versoes.size} keys`;
+    if (this.#lider) {
+      return `Pronto: seguidor ${tem}; procura o líder em ${textoDoEndereco(this.#lider)}`;
+    }
+    const { replicas } = this.#opcoes;
+    return replicas === 0
+      ? `Pronto: servidor único ${tem}; aceita PUTs`
+      : `Pronto: líder ${tem}; à espera de ${replicas} outros servidores`;
   }
 
   /** O endereço deste servidor, `IP:PORTA`. */
@@ -572,6 +592,11 @@ export class Servidor {
   /** Se este servidor é o líder. */
   get souLider(): boolean {
     return this.#lider === undefined;
+  }
+
+  /** PUTs recebidos e ainda sem resposta. */
+  get putsEmCurso(): number {
+    return this.#puts.semResposta;
   }
 
   /** Cumprida quando este servidor parou de todo. */
@@ -896,6 +921,8 @@ export class Servidor {
     if (this.#discoFalho) return this.#discoFalho;
     if (!this.souLider) return "sem ligação com o líder";
     const { replicas } = this.#opcoes;
+    const { aberto, membros } = this.#grupo;
+    if (!aberto) return `${membros.size} de ${replicas} outros servidores presentes`;
     const emDia = this.#quantosEmDia();
     return emDia < replicas
       ? `${emDia} de ${replicas} outros servidores em dia`
@@ -980,6 +1007,11 @@ export class Servidor {
 
   async #tratarJoin(conexao: Conexao, { id, endereco, token }: CorpoDe<"JOIN">): Promise<void> {
     try {
+      if (!this.souLider && iguais(token, this.#ligacao.token)) {
+        throw new Error(
+          "o líder pedido é este mesmo servidor: diga, com --anuncio, o seu endereço",
+        );
+      }
       if (!this.souLider) throw new Error("este servidor não é o líder");
       const pedido = lerEndereco(endereco);
       const todos = pedido.ip === "0.0.0.0" || pedido.ip === "::";
@@ -1010,7 +1042,15 @@ export class Servidor {
       throw erro;
     }
     this.#admitir();
-    if (grupo.perdidos.delete(nome)) this.#opcoes.avisar(`Aviso: ${nome} voltou e está em dia`);
+    grupo.perdidos.delete(nome);
+    // Com todos em dia, o lugar de quem se perdeu já é de outro.
+    if (grupo.admissao) grupo.perdidos.clear();
+    const quem = [...grupo.perdidos].map((perdido) => `, ${perdido}`).join("");
+    this.#opcoes.avisar(
+      grupo.admissao
+        ? `${nome} está em dia; não falta ninguém: aceita PUTs`
+        : `${nome} está em dia; ${this.#oQueFalta()}${quem && `, falta${quem.slice(1)}`}`,
+    );
   }
 
   /** Disca para quem quer entrar: só é um membro quem atende e reconhece o token. */
@@ -1030,7 +1070,9 @@ export class Servidor {
   /** @throws {Error} se quem tem este endereço não pode entrar agora. */
   #conferirEntrada(nome: string): void {
     const { entrando, perdidos } = this.#grupo;
-    if (nome === this.endereco) throw new Error(`${nome} é o endereço do líder`);
+    if ([this.#meu, this.#conhecido].map(textoDoEndereco).includes(nome)) {
+      throw new Error(`${nome} é o endereço do líder`);
+    }
     this.#conferirLugar(nome);
     if (entrando.has(nome)) throw new Error(`${nome} já está entrando`);
     // Quem já foi do grupo não espera atrás de estranhos.
@@ -1226,20 +1268,17 @@ export class Servidor {
   /** Apresenta-se ao líder, e de novo sempre que o perde. */
   async #seguir(): Promise<void> {
     let tentativa = 0;
-    let avisado = false;
     while (!this.#parada.signal.aborted) {
       const { promise: perda, resolve } = Promise.withResolvers<void>();
       this.#ligacao.aoPerder = resolve;
       try {
         await this.#entrarNoGrupo(perda);
         const lider = textoDoEndereco(this.#lider!);
-        if (avisado) this.#opcoes.avisar(`Aviso: em dia com o líder ${lider}`);
-        avisado = false;
+        this.#opcoes.avisar(`Em dia com o líder ${lider}: aceita PUTs`);
         tentativa = 0;
         await perda;
       } catch (erro) {
         if (tentativa === TENTATIVAS_CALADAS && !this.#parada.signal.aborted) {
-          avisado = true;
           this.#opcoes.avisar(`Aviso: sem o líder, tentando de novo: ${textoDoErro(erro)}`);
         }
       }
@@ -1262,7 +1301,8 @@ export class Servidor {
       ligacao.elo.vigiar();
       if (this.#encerrando) ligacao.elo.fechar("Servidor parado");
     }
-    const pedido = { tipo: "JOIN", endereco: this.endereco, token: ligacao.token } as const;
+    const endereco = textoDoEndereco(this.#conhecido);
+    const pedido = { tipo: "JOIN", endereco, token: ligacao.token } as const;
     // Perdida a conexão por onde o líder responderia ao JOIN, apresenta-se de novo.
     const resposta = await Promise.race([ligacao.elo.pedir(pedido), perda]);
     if (resposta?.tipo === "ERRO") throw new Error(resposta.erro);
@@ -1568,7 +1608,19 @@ export class Servidor {
       const enderecos = ip && porta && lider
         ? { ip, porta, lider }
         : await perguntarEnderecos(opcoes, tela);
-      const servidor = await Servidor.iniciar({
+      let servidor: Servidor | undefined;
+      atenderSinais(() => {
+        // Ainda a encher a tabela: nada se perde.
+        if (!servidor) Deno.exit(130);
+        if (servidor.putsEmCurso > 0) {
+          tela.erro(
+            `Parando: à espera de ${servidor.putsEmCurso} PUTs em curso, no máximo ` +
+              `${(opcoes.prazo ?? PADRAO.prazo) / 1000} s; outro Ctrl-C sai já`,
+          );
+        }
+        servidor.parar();
+      });
+      servidor = await Servidor.iniciar({
         ...resto,
         ...enderecos,
         imprimir: silencioso ? undefined : tela.linha,
@@ -1579,7 +1631,6 @@ export class Servidor {
           `Aviso: sem --segredo, quem alcançar ${servidor.endereco} pode ler e gravar tudo`,
         );
       }
-      atenderSinais(() => servidor.parar());
       await servidor.parado;
       return 0;
     } catch (erro) {
@@ -1612,6 +1663,7 @@ interface Sessao {
 /** Com que um servidor é feito, depois de cheia a tabela. */
 interface Partes {
   readonly meu: Endereco;
+  readonly anuncio: Endereco | undefined;
   /** O líder, se é outro. */
   readonly lider: Endereco | undefined;
   readonly outra: (Outra<Replicacao> & { thread: OutraThread }) | undefined;
@@ -1675,24 +1727,26 @@ async function encherTabela(
 
 const AJUDA = `Uso: servidor [opções]    sem os endereços, pergunta por eles
 
-  --ip=IP             IP deste servidor (${PADRAO.ip})
-  --porta=PORTA       porta deste servidor (${PADRAO.porta})
-  --lider=IP:PORTA    endereço do líder; se é o próprio, este é o líder
-  --replicas=N        por quantos outros o líder espera (${PADRAO.replicas}); 0, um servidor só
-  --atraso=MS         espera antes de aplicar cada REPLICATION (${PADRAO.atraso}): mostra
-                      TRY_OTHER_SERVER_OR_LATER
-  --prazo=MS          maior espera pela confirmação de um PUT (${PADRAO.prazo})
-  --dados=PASTA       guarda a tabela em disco nesta pasta (sem: só na memória)
-  --silencioso        não mostra as linhas dos pedidos
-  --segredo=ARQUIVO   quem se liga tem de provar que sabe este segredo
-  --tls-cert=ARQUIVO  atende em TLS, com este certificado (PEM)
-  --tls-chave=ARQUIVO a chave do certificado (PEM)
-  --tls-ca=ARQUIVO    a autoridade em que confia ao discar para os outros (PEM)
-  --rastro=ARQUIVO    anota cada mensagem enviada e recebida
-  --ajuda, --help, -h         este texto
-  --versao, --version         a versão`;
+  --ip=IP               IP deste servidor (${PADRAO.ip})
+  --porta=PORTA         porta deste servidor (${PADRAO.porta})
+  --lider=IP:PORTA      endereço do líder; se é o próprio, este é o líder
+  --anuncio=IP:PORTA    por onde os outros o alcançam, se não é onde atende
+  --replicas=N          por quantos outros o líder espera (${PADRAO.replicas}); 0, um só
+  --atraso=MS           espera antes de aplicar cada REPLICATION (${PADRAO.atraso}): mostra
+                        TRY_OTHER_SERVER_OR_LATER
+  --prazo=MS            maior espera pela confirmação de um PUT (${PADRAO.prazo})
+  --dados=PASTA         guarda a tabela em disco nesta pasta (sem: só memória)
+  --silencioso          não mostra as linhas dos pedidos
+  --segredo=ARQUIVO     quem se liga tem de provar que sabe este segredo
+  --tls-cert=ARQUIVO    atende em TLS, com este certificado (PEM)
+  --tls-chave=ARQUIVO   a chave do certificado (PEM)
+  --tls-ca=ARQUIVO      disca em TLS, e confia nesta autoridade (PEM)
+  --rastro=ARQUIVO      anota cada mensagem enviada e recebida
+  --ajuda, --help, -h   este texto
+  --versao, --version   a versão`;
 
-type OpcoesDaLinha = Omit<OpcoesDoServidor, "lider" | "imprimir" | "avisar"> & {
+type OpcoesDaLinha = Omit<OpcoesDoServidor, "lider" | "anuncio" | "imprimir" | "avisar"> & {
+  anuncio?: Endereco;
   lider?: Endereco;
   silencioso?: boolean;
 };
@@ -1700,7 +1754,7 @@ type OpcoesDaLinha = Omit<OpcoesDoServidor, "lider" | "imprimir" | "avisar"> & {
 /** Lê as opções; um texto, se é só para mostrá-lo. @throws {TypeError} se alguma não serve. */
 function lerLinhaDeComando(args: readonly string[]): OpcoesDaLinha | string {
   const textos = [
-    ...["ip", "porta", "lider", "replicas", "atraso", "prazo", "dados", "rastro"],
+    ...["ip", "porta", "lider", "anuncio", "replicas", "atraso", "prazo", "dados", "rastro"],
     ...OPCOES_DE_QUEM_ATENDE,
   ];
   const lidos = lerArgumentos(args, { textos, sinais: ["silencioso"] });
@@ -1715,6 +1769,7 @@ function lerLinhaDeComando(args: readonly string[]): OpcoesDaLinha | string {
     ip: lerOpcao(lidos, "ip", lerIp),
     porta: lerOpcao(lidos, "porta", lerPorta),
     lider: lerOpcao(lidos, "lider", lerEndereco),
+    anuncio: lerOpcao(lidos, "anuncio", lerEndereco),
     replicas: lerOpcao(lidos, "replicas", inteiroEntre(0, LIMITES.replicas)),
     atraso: lerOpcao(lidos, "atraso", inteiroEntre(0, ESPERA_MS_MAX)),
     prazo: lerOpcao(lidos, "prazo", inteiroEntre(1, ESPERA_MS_MAX)),

@@ -100,8 +100,9 @@ export async function abrirDisco(pasta: string, avisos: AvisosDoDisco): Promise<
     const semWal = conferirPasta(pasta, tranca);
     banco = new DatabaseSync(caminho);
     conferir(banco);
-    preparar(banco);
+    // Antes de haver -wal e -shm, que ficam com as mesmas permissões.
     soParaODono(caminho);
+    preparar(banco);
     escreverNa(tranca, FEITA);
     return abrirTabela(banco, { pasta, caminho, tranca, semWal, avisos });
   } catch (cause) {

@@ -15,7 +15,7 @@ import { citar } from "./texto.ts";
 
 /** Onde alguém atende. */
 export interface Endereco {
-  /** IPv4 ou IPv6, sem colchetes. */
+  /** IPv4, IPv6 sem colchetes, ou o nome de uma máquina. */
   readonly ip: string;
   /** De 1 a 65535. */
   readonly porta: number;
@@ -39,6 +39,16 @@ export function lerIp(texto: string): string {
   throw new TypeError(`IP inválido: ${citar(texto)}; exemplo: 127.0.0.1`);
 }
 
+/** Lê um IP, ou o nome de uma máquina. @throws {TypeError} se não é nem um nem outro. */
+export function lerMaquina(texto: string): string {
+  const nome = texto.trim().toLowerCase();
+  const rotulos = nome.split(".");
+  const serve = nome.length <= 253 &&
+    rotulos.every((r) => /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?$/.test(r));
+  // Só números são um IP, bom ou mau.
+  return serve && /[a-z]/.test(rotulos.at(-1)!) && nome !== "localhost" ? nome : lerIp(texto);
+}
+
 /** Lê uma porta, de 1 a 65535. @throws {RangeError} fora disso. */
 export function lerPorta(texto: string): number {
   const porta = /^\d{1,5}$/.test(texto.trim()) ? Number(texto) : 0;
@@ -48,14 +58,15 @@ export function lerPorta(texto: string): number {
   return porta;
 }
 
-/** Lê `IP:PORTA` (IPv6 entre colchetes). @throws {TypeError | RangeError} se não é um. */
+/** Lê `IP:PORTA` (IPv6 entre colchetes) ou `NOME:PORTA`. @throws {TypeError | RangeError} se não é um. */
 export function lerEndereco(texto: string): Endereco {
   const grupos = texto.length <= ENDERECO_MAX &&
     /^\s*(?:\[([^\]]*)\]|([^:]*)):([^:]*)$/.exec(texto);
   if (!grupos) {
     throw new TypeError(`Endereço inválido: ${citar(texto)}; exemplo: 127.0.0.1:10097`);
   }
-  return { ip: lerIp(grupos[1] ?? grupos[2]!), porta: lerPorta(grupos[3]!) };
+  const [, ipv6, outro, porta] = grupos;
+  return { ip: ipv6 === undefined ? lerMaquina(outro!) : lerIp(ipv6), porta: lerPorta(porta!) };
 }
 
 /** O endereço como `IP:PORTA`. */

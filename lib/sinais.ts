@@ -1,6 +1,6 @@
 /**
  * Pedidos de fim: Ctrl-C, e os sinais que o sistema tiver. O primeiro para em ordem; o segundo,
- * na hora.
+ * na hora. Suspender (Ctrl-Z) não se atende: quem parasse assim deixaria os outros à espera.
  *
  * ```ts ignore
  * atenderSinais(() => servidor.parar());
@@ -26,5 +26,6 @@ export function atenderSinais(parar: () => void): void {
   };
   const sinais: Deno.Signal[] = ["SIGINT", "SIGTERM"];
   if (Deno.build.os === "windows") sinais.push("SIGBREAK");
+  else Deno.addSignalListener("SIGTSTP", () => {});
   for (const sinal of sinais) Deno.addSignalListener(sinal, atender);
 }

@@ -56,7 +56,8 @@ Deno.test("servidor pergunta IP, porta e líder, e as respostas valem (LF e CRLF
       `Cliente ${fio.endereco} PUT key:é value:ü`,
       `Enviando PUT_OK ao Cliente ${fio.endereco} da key:é ts:1`,
     ]);
-    assertEquals(servidor.erros, "");
+    const onde = `127.0.0.1:${porta}`;
+    assertEquals(servidor.erros, `Pronto: servidor único em ${onde}, com 0 keys; aceita PUTs\n`);
   }
 });
 
@@ -66,7 +67,7 @@ Deno.test("servidor diz o que há de errado numa resposta e pergunta de novo", a
   const respostas = ["300.1.1.1", "", "0", "abc", porta, "nenhum", "127.0.0.1", "99999", porta];
   await servidor.digitar(respostas.join("\n") + "\n");
   await atendendo(`127.0.0.1:${porta}`);
-  assertEquals(linhasDe(servidor.erros), [
+  assertEquals(linhasDe(servidor.erros).filter((linha) => !linha.startsWith("Pronto")), [
     'ERRO: IP inválido: "300.1.1.1"; exemplo: 127.0.0.1',
     'ERRO: Porta inválida: "0"; deve ser um número de 1 a 65535',
     'ERRO: Porta inválida: "abc"; deve ser um número de 1 a 65535',
@@ -131,6 +132,11 @@ Deno.test("servidor e cliente dizem a versão, e a ajuda cabe numa tela", async 
       const largas = linhas.flatMap((linha, n) =>
         linha.length > 80 ? [`${nome} ${opcao}, linha ${n + 1}, ${linha.length}: ${linha}`] : []
       );
+      const tortas = linhas.filter((linha) => {
+        const antes = /^( {2}-\S+(?: -\S+)* +| {10,})\S/.exec(linha)?.[1];
+        return antes !== undefined && antes.length !== 24;
+      });
+      assertEquals(tortas, [], "descrições fora da coluna 24");
       assertEquals(largas, [], "linhas com mais de 80 colunas");
     }
   }
@@ -142,7 +148,7 @@ Deno.test("servidor --silencioso atende sem mostrar os pedidos", async () => {
   await using fio = await Fio.abrir(endereco);
   await fio.pedir({ tipo: "PUT", id: 1, key: "k", value: "v" });
   await fio.pedir({ tipo: "GET", id: 2, key: "k" });
-  assertEquals([servidor.saida, servidor.erros], ["", ""]);
+  assertEquals([servidor.saida, linhasDe(servidor.erros).length], ["", 1]);
 });
 
 Deno.test("cliente com a saída num disco cheio: o pedido é feito, e stderr diz que não se vê", async () => {
@@ -232,8 +238,8 @@ Deno.test("cliente: o que falha é uma linha ERRO: em stderr, e o menu volta", a
   assertEquals(linhas.slice(0, 8), [
     "ERRO: faça INIT antes de PUT",
     "ERRO: faça INIT antes de GET",
-    'ERRO: opção inválida: "sair"; escolha INIT, PUT ou GET',
-    'ERRO: opção inválida: ""; escolha INIT, PUT ou GET',
+    'ERRO: opção inválida: "sair"; escolha INIT, PUT ou GET (Ctrl-D sai)',
+    'ERRO: opção inválida: ""; escolha INIT, PUT ou GET (Ctrl-D sai)',
     'ERRO: IP inválido: "abc"; exemplo: 127.0.0.1',
     'ERRO: Porta inválida: "70000"; deve ser um número de 1 a 65535',
     "ERRO: key não pode ser vazia",
@@ -414,7 +420,9 @@ Deno.test("cinco consoles: PUT por um, GET por outro, e TRY_OTHER_SERVER_OR_LATE
   await ate(() => pergunta("TRY_OTHER_SERVER_OR_LATER"), "o servidor lento recusar");
   await x.linha(/^PUT_OK key: k value v2 timestamp 2 realizada/);
   await grupo.programas[0]!.linha(/^Enviando PUT_OK ao Cliente 127.0.0.1:\d+ da key:k ts:2$/);
-  for (const programa of grupo.programas) assertEquals(programa.erros, "");
+  for (const programa of grupo.programas) {
+    assert(!/ERRO|Aviso/.test(programa.erros), programa.erros);
+  }
 });
 
 Deno.test("três processos, 50 clientes × 100 PUTs em poucas keys: tudo igual e em ordem", async () => {

@@ -22,7 +22,7 @@ const REPOUSO_MS = 20_000;
 
 /** O que um servidor pode dizer em stderr durante o ataque, e o que o inspetor diz. */
 const AVISOS_CONHECIDOS =
-  /^Aviso: (sem o líder, tentando de novo: .*|em dia com o líder .*|\d+ linhas não foram mostradas: a console não era lida)$|^Debugger |^Visit chrome:/;
+  /^Aviso: (sem o líder, tentando de novo: .*|\d+ linhas não foram mostradas: a console não era lida)$|^(Pronto: |Em dia com o líder |127\.0\.0\.1:\d+ está em dia)|^Debugger |^Visit chrome:/;
 
 /** Pedidos válidos de todo tamanho, por algumas conexões ao mesmo tempo. */
 async function usarTudo(endereco: string): Promise<void> {
