@@ -114,6 +114,8 @@ export class Cliente {
   readonly #servidores: readonly Ligacao[];
   /** O maior timestamp que este cliente já viu de cada key; zero se nunca viu (seção 4). */
   readonly #timestamps = new Map<string, number>();
+  /** Quantas vezes algum deles mudou. */
+  #vistos = 0;
   readonly #prazo: number;
   readonly #repetir: boolean;
   readonly #aoDiscar: { seguranca: Seguranca | undefined; rastro: Rastro | undefined };
@@ -153,9 +155,10 @@ export class Cliente {
    */
   async put(key: string, value: string): Promise<RespostaDoPut> {
     const pedido = validar({ tipo: "PUT", key, value });
-    const { resposta, servidor } = await this.#pedir(pedido, this.#prazoDe());
+    const agora = this.#mundo.agora();
+    const { resposta, servidor } = await this.#pedir(pedido, agora + this.#prazo, agora);
     if (resposta.tipo !== "PUT_OK") throw inesperada(resposta, servidor);
-    this.#timestamps.set(key, Math.max(this.#timestamp(key), resposta.timestamp));
+    this.#ver(key, Math.max(this.#timestamp(key), resposta.timestamp));
     return { ...resposta, servidor };
   }
 
@@ -169,22 +172,23 @@ export class Cliente {
    * @throws {Error} se nenhum servidor respondeu no prazo.
    */
   async get(key: string): Promise<RespostaDoGet> {
-    const fim = this.#prazoDe();
+    let agora = this.#mundo.agora();
+    const fim = agora + this.#prazo;
     for (let tentativa = 0;; tentativa++) {
       const meuTimestamp = this.#timestamp(key);
+      const vistos = this.#vistos;
       const pedido = validar({ tipo: "GET", key, timestamp: meuTimestamp });
-      const { resposta, servidor } = await this.#pedir(pedido, fim);
+      const { resposta, servidor } = await this.#pedir(pedido, fim, agora);
       const { tipo } = resposta;
       if (tipo !== "GET_OK" && tipo !== "TRY_OTHER_SERVER_OR_LATER") {
         throw inesperada(resposta, servidor);
       }
       // Se outro pedido deste cliente, enquanto isso, viu um value mais novo,
-      // este GET_OK já seria voltar no tempo: pergunta de novo.
-      const atual = resposta.timestamp >= this.#timestamp(key);
-      // Igual ao que já tinha, não há o que guardar: com muitas keys, poupa uma consulta ao Map.
-      if (tipo === "GET_OK" && atual && resposta.timestamp > meuTimestamp) {
-        this.#timestamps.set(key, resposta.timestamp);
-      }
+      // este GET_OK já seria voltar no tempo: pergunta de novo. Com muitas keys, uma consulta ao
+      // Map é cara: só se faz se algum viu alguma coisa.
+      const meu = vistos === this.#vistos ? meuTimestamp : this.#timestamp(key);
+      const atual = resposta.timestamp >= meu;
+      if (tipo === "GET_OK" && resposta.timestamp > meu) this.#ver(key, resposta.timestamp);
       const serve = tipo === "GET_OK" ? atual : !this.#repetir;
       if (serve || !await this.#esperar(tentativa, fim)) {
         const { id, timestamp } = resposta;
@@ -192,6 +196,7 @@ export class Cliente {
           ? { ...resposta, servidor, meuTimestamp }
           : { tipo: "TRY_OTHER_SERVER_OR_LATER", id, key, timestamp, servidor, meuTimestamp };
       }
+      agora = this.#mundo.agora();
     }
   }
 
@@ -215,19 +220,20 @@ export class Cliente {
     for (const [key, timestamp] of anterior.#timestamps) this.#timestamps.set(key, timestamp);
   }
 
+  /** Este cliente viu um timestamp mais novo de uma key. */
+  #ver(key: string, timestamp: number): void {
+    this.#vistos++;
+    this.#timestamps.set(key, timestamp);
+  }
+
   /** O último timestamp que este cliente tem da key. */
   #timestamp(key: string): number {
     return this.#timestamps.get(key) ?? 0;
   }
 
-  /** Quando acaba o prazo de um pedido que começa agora. */
-  #prazoDe(): number {
-    return this.#mundo.agora() + this.#prazo;
-  }
-
   /** Milissegundos que faltam; nunca negativo. */
-  #resta(fim: number): number {
-    return Math.max(0, fim - this.#mundo.agora());
+  #resta(fim: number, agora = this.#mundo.agora()): number {
+    return Math.max(0, fim - agora);
   }
 
   /** Espera antes de repetir; `false`, sem esperar, se o prazo acabaria antes. */
@@ -242,8 +248,14 @@ export class Cliente {
   /**
    * Envia o pedido a um servidor sorteado. Se não o alcança, tenta outro; um GET,
    * que não muda nada, também quando a conexão se perde ou a resposta não vem.
+   *
+   * @param agora O relógio, que se consulta uma vez por pedido: custa o que custa um Map.
    */
-  async #pedir(pedido: Corpo, fim: number): Promise<{ resposta: Corpo; servidor: string }> {
+  async #pedir(
+    pedido: Corpo,
+    fim: number,
+    agora: number,
+  ): Promise<{ resposta: Corpo; servidor: string }> {
     for (let tentativa = 0;; tentativa++) {
       let motivo = "";
       const ordem = sortear(this.#servidores, this.#mundo);
@@ -253,13 +265,17 @@ export class Cliente {
         if (this.#fechado) throw falha("Cliente fechado", { definitivo: true });
         let { elo } = ligacao;
         try {
-          elo ??= await this.#discar(ligacao, this.#resta(fim) / faltam);
+          if (!elo) {
+            elo = await this.#discar(ligacao, this.#resta(fim, agora) / faltam);
+            agora = this.#mundo.agora();
+          }
           const partes = pedido.tipo === "GET" ? faltam : 1;
-          const resposta = await elo.pedir(pedido, this.#resta(fim) / partes);
+          const resposta = await elo.pedir(pedido, this.#resta(fim, agora) / partes, agora);
           return { resposta, servidor: ligacao.nome };
         } catch (erro) {
+          agora = this.#mundo.agora();
           const outro = !elo || pedido.tipo === "GET" || falhaDefinitiva(erro);
-          if (!outro || this.#resta(fim) === 0) throw erro;
+          if (!outro || this.#resta(fim, agora) === 0) throw erro;
           motivo = textoDoErro(erro);
         }
         faltam--;
@@ -267,6 +283,7 @@ export class Cliente {
       if (!this.#repetir || !await this.#esperar(tentativa, fim)) {
         throw falha(`Nenhum servidor pôde ser alcançado: ${motivo}`, { definitivo: true });
       }
+      agora = this.#mundo.agora();
     }
   }
 

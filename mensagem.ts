@@ -21,6 +21,7 @@
 import { TextLineStream } from "@std/streams/text-line-stream";
 import { type Canal, fecharSeAberto } from "./lib/canal.ts";
 import { type Endereco, textoDoEndereco } from "./lib/endereco.ts";
+import { type Epoca, EPOCAS_MAX, type Historia, SEM_HISTORIA } from "./lib/historia.ts";
 import { abrirElo, type AvisosDoElo, type Elo, falha } from "./lib/pedidos.ts";
 import type { Rastro } from "./lib/rastro.ts";
 import { LOTE_MAX } from "./lib/saida.ts";
@@ -70,21 +71,6 @@ export interface Registro {
   /** Inteiro ≥ 1 dado pelo líder; único e crescente na ordem dos PUTs. */
   readonly timestamp: number;
 }
-
-/**
- * Uma época: os timestamps que um líder deu, de quando começou até parar. Com o mesmo `id` são os
- * mesmos registros; `apos` é o maior timestamp que havia quando ela começou.
- */
-export interface Epoca {
-  readonly id: string;
-  readonly apos: number;
-}
-
-/** De que épocas vem o que um servidor tem, da primeira à última; ver `docs/decisoes.md`. */
-export type Historia = readonly Epoca[];
-
-/** Épocas que uma história guarda; além, esquece as mais antigas. */
-export const EPOCAS_MAX = 64;
 
 /** Os campos de cada tipo de mensagem, além de `tipo` e `id`; um exemplo de cada em `docs/protocolo.md`. */
 export interface CamposDe {
@@ -324,9 +310,6 @@ function lerTimestamp(campos: Campos): number {
 function lerAcerto(campos: Campos): { timestamp: number; reserva: number } {
   return { timestamp: lerTimestamp(campos), reserva: lerInteiro(campos, "reserva") };
 }
-
-/** A história de quem nunca esteve num grupo, ou só num que não as guardava. */
-export const SEM_HISTORIA: Historia = [{ id: "", apos: 0 }];
 
 /** Nenhuma é {@linkcode SEM_HISTORIA}. @throws {TypeError} se não é uma história. */
 function lerHistoria(valor: unknown): Historia {

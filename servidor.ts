@@ -40,6 +40,14 @@ import { abrirConexoes, type Conexoes } from "./lib/conexoes.ts";
 import { abrirDisco, type AvisosDoDisco, type Disco, type Separados } from "./lib/disco.ts";
 import { type Endereco, lerEndereco, lerIp, lerPorta, textoDoEndereco } from "./lib/endereco.ts";
 import { abrirFila, type NaFila } from "./lib/fila.ts";
+import {
+  comumAte,
+  ehComeco,
+  EPOCAS_MAX,
+  escolherOrigem,
+  type Historia,
+  SEM_HISTORIA,
+} from "./lib/historia.ts";
 import { inteiroEntre, lerArgumentos, lerOpcao } from "./lib/opcoes.ts";
 import { type Elo, falhaDefinitiva } from "./lib/pedidos.ts";
 import { abrirRastro, type Rastro } from "./lib/rastro.ts";
@@ -67,8 +75,6 @@ import {
   type CorpoDe,
   discar,
   enquadrar,
-  EPOCAS_MAX,
-  type Historia,
   LINHA_BYTES_MAX,
   LINHA_DE_SERVIDOR_BYTES_MAX,
   Mensagem,
@@ -76,7 +82,6 @@ import {
   type Mundo,
   type Registro,
   responderProva,
-  SEM_HISTORIA,
   VERSAO,
 } from "./mensagem.ts";
 
@@ -232,32 +237,6 @@ interface Tabela {
   reserva: number;
   /** De que épocas vem o que há nela. */
   historia: Historia;
-}
-
-/** O que identifica o conteúdo de uma tabela: até que timestamp vai, e de que épocas vem. */
-type Origem = Pick<Tabela, "timestamp" | "historia">;
-
-/**
- * Até que timestamp duas tabelas são iguais. Numa época, o líder dela deu cada timestamp uma vez,
- * e quem o segue tem sempre um começo do que ele deu: duas tabelas com a mesma época são iguais
- * até onde as duas a têm, e um timestamp grande, sozinho, não prova nada. (A ideia é a das épocas
- * de líder do Kafka, KIP-101.)
- */
-export function comumAte(uma: Origem, outra: Origem): number {
-  // De uma época que já acabou, quem ainda a está a receber só tem até onde vai.
-  const fim = ({ historia, timestamp }: Origem, n: number) =>
-    Math.min(historia[n + 1]?.apos ?? timestamp, timestamp);
-  for (let n = uma.historia.length - 1; n >= 0; n--) {
-    const { id } = uma.historia[n]!;
-    const m = outra.historia.findLastIndex((epoca) => epoca.id === id);
-    if (m >= 0) return Math.min(fim(uma, n), fim(outra, m));
-  }
-  return 0;
-}
-
-/** Se tudo o que uma tabela tem, a outra também tem: basta-lhe o que a outra tem depois. */
-export function ehComeco(uma: Origem, outra: Origem): boolean {
-  return uma.timestamp === 0 || comumAte(uma, outra) >= uma.timestamp;
 }
 
 /** Um PUT em curso, de quando chega até a resposta. */
@@ -1608,24 +1587,26 @@ export class Servidor {
       const enderecos = ip && porta && lider
         ? { ip, porta, lider }
         : await perguntarEnderecos(opcoes, tela);
-      let servidor: Servidor | undefined;
-      atenderSinais(() => {
-        // Ainda a encher a tabela: nada se perde.
-        if (!servidor) Deno.exit(130);
-        if (servidor.putsEmCurso > 0) {
-          tela.erro(
-            `Parando: à espera de ${servidor.putsEmCurso} PUTs em curso, no máximo ` +
-              `${(opcoes.prazo ?? PADRAO.prazo) / 1000} s; outro Ctrl-C sai já`,
-          );
-        }
-        servidor.parar();
-      });
-      servidor = await Servidor.iniciar({
+      // Enquanto a tabela se enche, sair na hora não perde nada.
+      let parar: () => void = () => Deno.exit(130);
+      atenderSinais(() => parar());
+      const servidor = await Servidor.iniciar({
         ...resto,
         ...enderecos,
         imprimir: silencioso ? undefined : tela.linha,
         avisar: tela.erro,
       });
+      parar = () => {
+        const { putsEmCurso } = servidor;
+        const segundos = (opcoes.prazo ?? PADRAO.prazo) / 1000;
+        if (putsEmCurso > 0) {
+          tela.erro(
+            `Parando: à espera de ${putsEmCurso} PUTs em curso, no máximo ${segundos} s; ` +
+              "outro Ctrl-C sai já",
+          );
+        }
+        servidor.parar();
+      };
       if (opcoes.segredo === undefined && !/^(127\.|::1$)/.test(enderecos.ip)) {
         tela.erro(
           `Aviso: sem --segredo, quem alcançar ${servidor.endereco} pode ler e gravar tudo`,
@@ -1687,18 +1668,6 @@ function abrirOutra(
     outra.desligar(`A thread de replicação falhou: ${evento.message}`);
   };
   return { ...outra, thread };
-}
-
-/** A tabela do grupo: a mais adiantada da história de que mais tabelas são um começo. */
-export function escolherOrigem<O extends Origem>(origens: readonly O[]): O | undefined {
-  const apoios = origens.map((origem) => origens.filter((outra) => ehComeco(outra, origem)).length);
-  const maior = Math.max(...apoios);
-  const [primeira, ...outras] = origens.filter((_, n) => apoios[n] === maior);
-  // Entre as que são começo umas das outras tanto faz qual; a do líder, que é a primeira, decide
-  // um empate com as que não são. Vazia, não decide nada.
-  const uma = outras.every((outra) => ehComeco(outra, primeira!) && ehComeco(primeira!, outra));
-  const doLider = primeira === origens[0] && primeira!.timestamp > 0;
-  return uma || doLider ? primeira : undefined;
 }
 
 /** Uma tabela com o que está no disco, se há disco; e o que há a avisar. */

@@ -58,8 +58,10 @@ export interface Elo<M> {
    * Envia um pedido e espera a resposta. Falha se a conexão se perde ou o prazo (em
    * milissegundos; sem ele, não há) acaba, com `cause.definitivo` falso: o pedido pode
    * ter chegado.
+   *
+   * @param agora O que o relógio diz, de quem o acaba de consultar.
    */
-  pedir(pedido: M, prazo?: number): Promise<M>;
+  pedir(pedido: M, prazo?: number, agora?: number): Promise<M>;
   /** Envia uma linha, uma mensagem que não tem resposta própria. */
   enviar(linha: string): void;
   /** Passa a dar sinal de vida a cada pulso, e fecha a conexão quando o outro lado emudece. */
@@ -149,11 +151,11 @@ export function abrirElo<M extends { readonly id?: number | undefined }>(
     get perdido() {
       return motivoDaPerda !== undefined;
     },
-    pedir(pedido, prazo = Infinity) {
+    pedir(pedido, prazo = Infinity, agora = tempo.agora()) {
       if (motivoDaPerda !== undefined) {
         return Promise.reject(falha(motivoDaPerda, { definitivo: true }));
       }
-      const { id, resposta } = espera.abrir(prazo);
+      const { id, resposta } = espera.abrir(prazo, agora);
       saida.enviar(escrever({ ...pedido, id }));
       return resposta;
     },
@@ -194,7 +196,7 @@ function pulsar(
 /** Os pedidos de um elo à espera de resposta, cada um com o seu prazo. */
 interface Espera<M> {
   /** Um pedido novo: o id que leva, e a resposta que terá; o prazo é em milissegundos. */
-  abrir(prazo: number): { id: number; resposta: Promise<M> };
+  abrir(prazo: number, agora: number): { id: number; resposta: Promise<M> };
   /** Chegou a resposta a um id; a que vem depois do prazo não tem quem a espere. */
   responder(id: number, resposta: M): void;
   /** Todos falham, por este motivo; `definitivo`, se certamente nenhum teve efeito. */
@@ -226,10 +228,10 @@ function abrirEspera<M>(nome: string, tempo: Tempo): Espera<M> {
   }
 
   return {
-    abrir(prazo) {
+    abrir(prazo, agora) {
       const id = ++ultimoId;
       const resposta = new Promise<M>((resolver, rejeitar) => {
-        pendentes.set(id, { resolver, rejeitar, prazo, vence: tempo.agora() + prazo });
+        pendentes.set(id, { resolver, rejeitar, prazo, vence: agora + prazo });
       });
       if (prazo < Infinity) pararRelogio ??= tempo.depois(RELOGIO_MS, verificarPrazos);
       return { id, resposta };

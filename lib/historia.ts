@@ -1,0 +1,77 @@
+/**
+ * De onde vem o que uma tabela tem: uma lista de épocas, cada uma com um nome que ninguém mais dá
+ * e o que havia antes dela. Diz até onde duas tabelas são iguais sem as comparar.
+ *
+ * ```ts
+ * import { comumAte, ehComeco } from "./historia.ts";
+ *
+ * const [a, b] = [{ id: "a", apos: 0 }, { id: "b", apos: 2 }];
+ * const grupo = { timestamp: 9, historia: [a, b] };
+ * const atrasado = { timestamp: 1, historia: [a] };
+ * const alheio = { timestamp: 3, historia: [a] }; // a época "a" acabou, no grupo, em 2
+ * if (!ehComeco(atrasado, grupo) || ehComeco(alheio, grupo)) throw new Error("enganou-se");
+ * if (comumAte(alheio, grupo) !== 2) throw new Error("não achou até onde são iguais");
+ * ```
+ *
+ * @module
+ */
+
+/**
+ * Uma época: os timestamps dados por quem a começou, até parar. Com o mesmo `id` são os mesmos
+ * registros; `apos` é o maior timestamp que havia quando ela começou.
+ */
+export interface Epoca {
+  readonly id: string;
+  readonly apos: number;
+}
+
+/** De que épocas vem o que uma tabela tem, da primeira à última. */
+export type Historia = readonly Epoca[];
+
+/** Épocas que uma história guarda; além, esquece as mais antigas. */
+export const EPOCAS_MAX = 64;
+
+/** A história de quem nunca teve época. */
+export const SEM_HISTORIA: Historia = [{ id: "", apos: 0 }];
+
+/** O que identifica o conteúdo de uma tabela: até que timestamp vai, e de que épocas vem. */
+export interface Origem {
+  /** O maior timestamp dela. */
+  readonly timestamp: number;
+  readonly historia: Historia;
+}
+
+/**
+ * Até que timestamp duas tabelas são iguais. Numa época, o líder dela deu cada timestamp uma vez,
+ * e quem o segue tem sempre um começo do que ele deu: duas tabelas com a mesma época são iguais
+ * até onde as duas a têm, e um timestamp grande, sozinho, não prova nada. (A ideia é a das épocas
+ * de líder do Kafka, KIP-101.)
+ */
+export function comumAte(uma: Origem, outra: Origem): number {
+  // De uma época que já acabou, quem ainda a está a receber só tem até onde vai.
+  const fim = ({ historia, timestamp }: Origem, n: number) =>
+    Math.min(historia[n + 1]?.apos ?? timestamp, timestamp);
+  for (let n = uma.historia.length - 1; n >= 0; n--) {
+    const { id } = uma.historia[n]!;
+    const m = outra.historia.findLastIndex((epoca) => epoca.id === id);
+    if (m >= 0) return Math.min(fim(uma, n), fim(outra, m));
+  }
+  return 0;
+}
+
+/** Se tudo o que uma tabela tem, a outra também tem: basta-lhe o que a outra tem depois. */
+export function ehComeco(uma: Origem, outra: Origem): boolean {
+  return uma.timestamp === 0 || comumAte(uma, outra) >= uma.timestamp;
+}
+
+/** A tabela do grupo: a mais adiantada da história de que mais tabelas são um começo. */
+export function escolherOrigem<O extends Origem>(origens: readonly O[]): O | undefined {
+  const apoios = origens.map((origem) => origens.filter((outra) => ehComeco(outra, origem)).length);
+  const maior = Math.max(...apoios);
+  const [primeira, ...outras] = origens.filter((_, n) => apoios[n] === maior);
+  // Entre as que são começo umas das outras tanto faz qual; a do líder, que é a primeira, decide
+  // um empate com as que não são. Vazia, não decide nada.
+  const uma = outras.every((outra) => ehComeco(outra, primeira!) && ehComeco(primeira!, outra));
+  const doLider = primeira === origens[0] && primeira!.timestamp > 0;
+  return uma || doLider ? primeira : undefined;
+}

@@ -1,0 +1,47 @@
+import { assertEquals } from "@std/assert";
+import { comumAte, ehComeco, escolherOrigem } from "../../lib/historia.ts";
+
+const PRE = { id: "", apos: 0 };
+const E1 = { id: "e1", apos: 0 };
+const E2 = { id: "e2", apos: 2 };
+const X = { id: "f0", apos: 0 };
+const origem = (timestamp: number, ...epocas: { id: string; apos: number }[]) => ({
+  timestamp,
+  historia: [PRE, ...epocas],
+});
+
+Deno.test("comumAte() e ehComeco(): iguais até onde as duas têm a última época em comum", () => {
+  const casos: [ReturnType<typeof origem>, ReturnType<typeof origem>, number, boolean, boolean][] =
+    [
+      [origem(0), origem(9, E1), 0, true, false],
+      [origem(5, E1), origem(9, E1), 5, true, false],
+      [origem(2, E1), origem(2_000_000, E1, E2), 2, true, false],
+      // O value que só o líder antigo tinha: a época dele acabou, no grupo, antes disso.
+      [origem(3, E1), origem(2_000_000, E1, E2), 2, false, false],
+      // Quem ainda recebe o que é de uma época acabada só tem até onde vai.
+      [origem(1, E1, E2), origem(2, E1), 1, true, false],
+      // De outro grupo, um timestamp maior não prova nada.
+      [origem(9_000_000, X), origem(5, E1), 0, false, false],
+    ];
+  for (const [n, [uma, outra, comum, umaEh, outraEh]] of casos.entries()) {
+    assertEquals(
+      [comumAte(uma, outra), comumAte(outra, uma), ehComeco(uma, outra), ehComeco(outra, uma)],
+      [comum, comum, umaEh, outraEh],
+      `caso ${n}`,
+    );
+  }
+});
+
+Deno.test("escolherOrigem(): a mais adiantada da história de que mais servidores são um começo", () => {
+  const velho = origem(3, E1);
+  const grupo = origem(2_000_000, E1, E2);
+  const adiante = origem(2_000_001, E1, E2);
+  const alheio = origem(9_000_000, X);
+  const vazio = origem(0);
+  assertEquals(escolherOrigem([vazio, grupo, adiante]), adiante);
+  assertEquals(escolherOrigem([velho, grupo, adiante]), adiante);
+  assertEquals(escolherOrigem([alheio, grupo, grupo]), grupo);
+  assertEquals(escolherOrigem([grupo, alheio]), grupo, "empatadas, a do líder");
+  assertEquals(escolherOrigem([vazio, grupo, alheio]), undefined, "um líder vazio não desempata");
+  assertEquals(escolherOrigem([vazio, vazio, vazio]), vazio);
+});
