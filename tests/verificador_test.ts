@@ -83,6 +83,23 @@ const QUEBRAS: [string, Partial<Historia>, RegExp][] = [
   ["um pedido sem resposta", {
     operacoes: [...BOA.operacoes, { ...recusado, value: "d", resposta: { tipo: "sem resposta" } }],
   }, /pedido além do prazo/],
+  ["uma pausa que não explica a demora toda", {
+    operacoes: [{ ...recusado, fim: recusado.inicio + 1600 }],
+    tabelas: tabelas(),
+    pausas: [[], [], [[0, 600]]],
+  }, /pedido além do prazo: PUT k ao servidor 2, 1030 ms e 570 ms de pausa/],
+  ["um pedido sem resposta, com outro servidor pausado", {
+    operacoes: [{ ...recusado, resposta: { tipo: "sem resposta" } }],
+    tabelas: tabelas(),
+    pausas: [[[0, 1000]], [], []],
+  }, /pedido além do prazo/],
+  ["esquecer ao recomeçar com a pasta que deixou, depois de outra vez com uma trocada", {
+    operacoes: [put(0, 40, "a", 1), get(1, 1, 60, null, 0)],
+    inicios: [[0], [0, 30, 50], [0]],
+    trocas: [[], [30], []],
+    emDisco: true,
+    tabelas: tabelas(["a", 1], ["a", 1], ["a", 1]),
+  }, /PUT_OK não estava em toda parte/],
   ["um value inventado", {
     operacoes: [...BOA.operacoes, get(0, 0, 60, "x", 3)],
   }, /value que ninguém escreveu/],
@@ -107,6 +124,26 @@ Deno.test("verificar() admite que um servidor só na memória, recém-voltado, a
     verificar({ ...BOA, operacoes, inicios, tabelas: tabelas(["a", 1], ["a", 1], ["a", 1]) }),
     [],
   );
+});
+
+Deno.test("verificar() admite que um servidor de pasta trocada, recém-voltado, ainda não tenha tudo", () => {
+  const historia: Historia = {
+    ...BOA,
+    operacoes: [put(0, 10, "a", 1), get(1, 1, 60, null, 0)],
+    inicios: [[0], [0, 50], [0]],
+    trocas: [[], [50], []],
+    emDisco: true,
+    tabelas: tabelas(["a", 1], ["a", 1], ["a", 1]),
+  };
+  assertEquals(verificar(historia), []);
+});
+
+Deno.test("verificar() não conta a um servidor o tempo em que esteve pausado", () => {
+  const tarde = { ...recusado, inicio: 100, fim: 2000 };
+  const semResposta = { ...tarde, resposta: { tipo: "sem resposta" } as const };
+  const pausas: Historia["pausas"] = [[], [], [[50, 600], [700, 1500]]];
+  const operacoes = [...BOA.operacoes, tarde, semResposta];
+  assertEquals(verificar({ ...BOA, operacoes, pausas }), []);
 });
 
 // Histórias gravadas pela bancada com uma regra quebrada de propósito no servidor, e

@@ -8,11 +8,17 @@ import { lerEndereco } from "../../lib/endereco.ts";
 import { type Corpo, discar } from "../../mensagem.ts";
 import { pausar, type Sorteio } from "./acaso.ts";
 import type { Bancada } from "./bancada.ts";
-import { FOLGA_MS, PRAZO_MS } from "./plano.ts";
+import { FOLGA_MS, LONGE_MS_MAX, PRAZO_MS } from "./plano.ts";
 import type { Operacao } from "./verificador.ts";
 
 /** Keys que todos disputam; as outras são escritas uma vez só, e não podem sumir. */
 const DISPUTADAS = 5;
+
+/** Por quanto se espera uma resposta: uma pausa do servidor não é tempo seu. */
+const ESPERA_MS = PRAZO_MS + FOLGA_MS + LONGE_MS_MAX;
+
+/** Um de tantos pedidos a um servidor pausado é feito; os outros, a quem possa responder. */
+const UM_EM_PAUSA = 6;
 
 /**
  * Um cliente que anota: um pedido por vez, PUT ou GET, a um servidor ao acaso. Não
@@ -27,7 +33,7 @@ export async function anotar(
 ): Promise<void> {
   const timestamps = new Map<string, number>();
   for (let n = 0; !parada.aborted; n++) {
-    const servidor = sorteio.um([bancada.ultimo, sorteio.inteiro(0, 2)]);
+    const servidor = escolherServidor(bancada, sorteio);
     const disputada = `k${sorteio.inteiro(1, DISPUTADAS)}`;
     const conhecidas = [...timestamps.keys()];
     const [tipo, key] = sorteio.um<["PUT" | "GET", string]>([
@@ -41,7 +47,7 @@ export async function anotar(
     const pedido: Corpo = tipo === "PUT"
       ? { tipo, key, value }
       : { tipo, key, timestamp: meuTimestamp };
-    const resposta = await pedirUmaVez(bancada.endereco(servidor), pedido);
+    const resposta = await pedirUmaVez(bancada.endereco(servidor), pedido, ESPERA_MS);
     if (!resposta) {
       await pausar(2);
       continue;
@@ -62,10 +68,20 @@ export async function anotar(
   }
 }
 
+/** Um servidor ao acaso; quase nunca um pausado, onde os clientes ficariam todos à espera. */
+function escolherServidor(bancada: Bancada, sorteio: Sorteio): number {
+  const servidor = sorteio.um([bancada.ultimo, sorteio.inteiro(0, 2)]);
+  const outros = [0, 1, 2].filter((n) => !bancada.pausado(n));
+  const serve = !bancada.pausado(servidor) || outros.length === 0 ||
+    sorteio.inteiro(1, UM_EM_PAUSA) === 1;
+  return serve ? servidor : sorteio.um(outros);
+}
+
 /** Um pedido numa conexão nova; `undefined` se ela não pôde ser aberta, e nada foi enviado. */
 export async function pedirUmaVez(
   endereco: string,
   pedido: Corpo,
+  espera = PRAZO_MS + FOLGA_MS,
 ): Promise<Pick<Operacao, "inicio" | "fim" | "resposta"> | undefined> {
   let elo: Awaited<ReturnType<typeof discar>>;
   try {
@@ -76,7 +92,7 @@ export async function pedirUmaVez(
   const inicio = performance.now();
   let resposta: Operacao["resposta"];
   try {
-    resposta = await elo.pedir(pedido, PRAZO_MS + FOLGA_MS) as Operacao["resposta"];
+    resposta = await elo.pedir(pedido, espera) as Operacao["resposta"];
   } catch {
     resposta = { tipo: elo.perdido ? "perdida" : "sem resposta" };
   }

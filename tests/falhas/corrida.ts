@@ -21,13 +21,12 @@ const LEITURA_LOTE = 500;
 
 /** Faz uma corrida e a verifica. */
 export async function correr(plano: Plano): Promise<Relatorio> {
-  const acaso = sorteio(plano.semente);
   const pasta = plano.emDisco ? await Deno.makeTempDir({ prefix: "kv-falhas-" }) : undefined;
   const operacoes: Operacao[] = [];
   const falhas = new Map<string, number>();
   const parada = new AbortController();
   try {
-    await using bancada = new Bancada(acaso, pasta);
+    await using bancada = new Bancada(plano.semente, pasta);
     await Promise.all([0, 1, 2].map((n) => bancada.iniciar(n)));
     const clientes = Array.from(
       { length: CLIENTES },
@@ -35,22 +34,28 @@ export async function correr(plano: Plano): Promise<Relatorio> {
     );
     const quebras: string[] = [];
     try {
-      await provocar(bancada, plano, acaso, falhas);
-      for (const retransmissor of bancada.retransmissores) retransmissor.sarar();
+      await provocar(bancada, plano, sorteio(plano.semente), falhas);
+      bancada.sarar();
       await sarado(bancada);
     } catch (erro) {
       quebras.push((erro as Error).message);
     } finally {
       parada.abort();
+      bancada.sarar();
       await Promise.all(clientes);
     }
     const keys = [...new Set(operacoes.map(({ key }) => key))];
     const historia: Historia = {
       operacoes,
       inicios: bancada.inicios,
+      trocas: bancada.trocas,
+      pausas: bancada.pausas,
       emDisco: plano.emDisco,
       prazo: PRAZO_MS + FOLGA_MS,
-      tabelas: await Promise.all([0, 1, 2].map((n) => lerTabela(bancada.endereco(n), keys))),
+      // Quem caiu fica com a tabela vazia: a quebra que o diz vem antes das que isso dá.
+      tabelas: await Promise.all(
+        [0, 1, 2].map((n) => lerTabela(bancada.endereco(n), keys).catch(() => new Map())),
+      ),
     };
     return { historia, falhas, quebras: [...quebras, ...verificar(historia)] };
   } finally {

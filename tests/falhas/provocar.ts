@@ -1,5 +1,5 @@
 /**
- * As falhas: quem mata, cala, corta e atrasa, segundo o plano.
+ * As falhas: quem mata, pausa, cala, corta, engole, congela e troca, segundo o plano.
  *
  * @module
  */
@@ -8,7 +8,13 @@ import { ate } from "../apoio.ts";
 import { pausar, type Sorteio } from "./acaso.ts";
 import type { Bancada } from "./bancada.ts";
 import { pedirUmaVez } from "./clientes.ts";
-import type { Plano } from "./plano.ts";
+import { type Falha, type Plano, sortearFalhas } from "./plano.ts";
+
+/** Uma falha de um tipo. */
+type FalhaDe<T extends Falha["tipo"]> = Extract<Falha, { tipo: T }>;
+
+/** Conta uma falha, pelo nome que se mostra. */
+type Contar = (falha: string) => void;
 
 /** Espera até um PUT ser confirmado: todos presentes e em dia. */
 export function sarado(bancada: Bancada): Promise<void> {
@@ -28,48 +34,146 @@ export async function provocar(
 ): Promise<void> {
   const fim = performance.now() + plano.segundos * 1000;
   const contar = (falha: string) => falhas.set(falha, (falhas.get(falha) ?? 0) + 1);
-  while (performance.now() < fim) {
-    await pausar(sorteio.inteiro(50, 600));
+  for (const falha of sortearFalhas(plano, sorteio)) {
+    if (performance.now() >= fim) return;
+    await pausar(falha.antes);
     bancada.conferirVivos();
-    const falha = sorteio.um(["matar", "matar", "calar e matar", "rede", "rede", "rede"]);
-    if (falha === "calar e matar") {
-      // O líder insere PUTs que não chegam a ninguém, mostra-os a quem lhe pede, e morre.
-      contar("cala os seguidores e mata o líder");
-      for (const retransmissor of bancada.retransmissores) retransmissor.mudo = "ida";
-      await pausar(sorteio.inteiro(50, 500));
-      await bancada.matar(0);
-      for (const retransmissor of bancada.retransmissores) {
-        retransmissor.cortar();
-        retransmissor.sarar();
-      }
-      await bancada.iniciar(0);
-      await sarado(bancada);
-      continue;
+    await cometer(falha, bancada, plano, contar);
+    if ("esperar" in falha && falha.esperar) {
+      await pausar(Math.max(0, Math.min(falha.ms, fim - performance.now())));
     }
-    if (falha === "matar") {
-      // Na memória, um por vez: o que só um guardava morreria com ele. No disco, até os três.
-      const quantos = plano.emDisco ? sorteio.um([1, 1, 2, 3]) : 1;
-      const mortos = [0, 1, 2].sort(() => sorteio.inteiro(0, 1) - 0.5).slice(0, quantos);
-      contar(`mata ${mortos.map((n) => n === 0 ? "líder" : "seguidor").sort().join(" e ")}`);
-      await Promise.all(mortos.map((n) => bancada.matar(n)));
-      await pausar(sorteio.inteiro(0, 1200));
-      for (const n of mortos) await bancada.iniciar(n);
-      if (!plano.emDisco) {
-        for (const retransmissor of bancada.retransmissores) retransmissor.sarar();
-        await sarado(bancada);
-      }
-      continue;
-    }
-    const retransmissor = sorteio.um(bancada.retransmissores);
-    const tipo = sorteio.um(["atraso", "corte", "mudo", "picado", "ritmo"] as const);
-    contar(tipo);
-    if (tipo === "corte") retransmissor.cortar();
-    if (tipo === "atraso") retransmissor.atraso = sorteio.inteiro(1, 300);
-    if (tipo === "ritmo") retransmissor.ritmo = sorteio.inteiro(2_000, 50_000);
-    if (tipo === "picado") retransmissor.picado = true;
-    if (tipo === "mudo") retransmissor.mudo = sorteio.um(["ida", "volta"]);
-    // Às vezes mais que o tempo em que os servidores dão por perdido quem emudeceu.
-    const ate = sorteio.inteiro(100, sorteio.um([1_000, 8_000]));
-    bancada.curas.push(setTimeout(() => retransmissor.sarar(), ate));
   }
+}
+
+/** Comete uma falha; as que passam por si ficam marcadas para passar. */
+async function cometer(
+  falha: Falha,
+  bancada: Bancada,
+  plano: Plano,
+  contar: Contar,
+): Promise<void> {
+  switch (falha.tipo) {
+    case "matar":
+      return await matar(falha, bancada, plano, contar);
+    case "calar e matar":
+      return await calarEMatar(falha, bancada, plano, contar);
+    case "rede":
+      return estragarRede(falha, bancada, contar);
+    case "engolir":
+      return engolir(falha, bancada, contar);
+    case "pausar":
+      return pausarServidor(falha, bancada, contar);
+    case "congelar":
+      return await congelar(falha, bancada, contar);
+    case "trocar a pasta":
+      return await trocarPasta(falha, bancada, contar);
+  }
+}
+
+const papel = (servidor: number) => servidor === 0 ? "líder" : "seguidor";
+
+/** Mata um servidor; se o plano troca pastas, fica com uma cópia da sua. */
+async function matarUm(n: number, bancada: Bancada, { pastas }: Plano): Promise<void> {
+  await bancada.matar(n);
+  if (pastas) await bancada.pastas?.guardar(n);
+}
+
+async function matar(
+  { servidores, fora }: FalhaDe<"matar">,
+  bancada: Bancada,
+  plano: Plano,
+  contar: Contar,
+): Promise<void> {
+  contar(`mata ${servidores.map(papel).sort().join(" e ")}`);
+  await Promise.all(servidores.map((n) => matarUm(n, bancada, plano)));
+  await pausar(fora);
+  for (const n of servidores) await bancada.iniciar(n);
+  if (plano.emDisco) return;
+  bancada.sarar();
+  await sarado(bancada);
+}
+
+async function calarEMatar(
+  { calado }: FalhaDe<"calar e matar">,
+  bancada: Bancada,
+  plano: Plano,
+  contar: Contar,
+): Promise<void> {
+  contar("cala os seguidores e mata o líder");
+  await calar(calado, bancada);
+  await matarUm(0, bancada, plano);
+  cortar(bancada);
+  bancada.sarar();
+  await bancada.iniciar(0);
+  await sarado(bancada);
+}
+
+/** Cala os pedidos de um servidor a outro, e espera; o que se calou só chega se não for cortado. */
+async function calar(ms: number, bancada: Bancada): Promise<void> {
+  for (const retransmissor of bancada.retransmissores) retransmissor.mudo = "ida";
+  await pausar(ms);
+}
+
+function cortar(bancada: Bancada): void {
+  for (const retransmissor of bancada.retransmissores) retransmissor.cortar();
+}
+
+function estragarRede(falha: FalhaDe<"rede">, bancada: Bancada, contar: Contar): void {
+  contar(falha.nome);
+  const retransmissor = bancada.retransmissores[falha.retransmissor]!;
+  if (falha.nome === "corte") retransmissor.cortar();
+  Object.assign(retransmissor, falha.estrago);
+  bancada.depois(falha.ms, () => retransmissor.sarar());
+}
+
+function engolir(
+  { engole, sentido, ms }: FalhaDe<"engolir">,
+  bancada: Bancada,
+  contar: Contar,
+): void {
+  contar(`engole ${sentido}`);
+  for (const [n, retransmissor] of bancada.retransmissores.entries()) {
+    if (engole[n] === undefined) continue;
+    retransmissor.engole = engole[n];
+    bancada.depois(ms, () => retransmissor.sarar());
+  }
+}
+
+function pausarServidor(
+  { servidor, ms }: FalhaDe<"pausar">,
+  bancada: Bancada,
+  contar: Contar,
+): void {
+  if (!bancada.pausar(servidor)) return;
+  contar(`pausa ${papel(servidor)}`);
+  bancada.depois(ms, () => bancada.continuar(servidor));
+}
+
+async function congelar(
+  { servidor, ms }: FalhaDe<"congelar">,
+  bancada: Bancada,
+  contar: Contar,
+): Promise<void> {
+  if (!await bancada.congelar(servidor)) return;
+  contar(`congela o disco do ${papel(servidor)}`);
+  bancada.depois(ms, () => bancada.descongelar(servidor));
+}
+
+/**
+ * Troca a pasta de um servidor, e espera que os outros o ponham em dia antes de qualquer outra
+ * falha: em nenhum momento dois perderam a sua, e o que foi confirmado está nos outros dois.
+ */
+async function trocarPasta(
+  { servidor, calado, fora, por, copia }: FalhaDe<"trocar a pasta">,
+  bancada: Bancada,
+  contar: Contar,
+): Promise<void> {
+  if (calado > 0) await calar(calado, bancada);
+  await bancada.matar(servidor);
+  if (calado > 0) cortar(bancada);
+  contar(`pasta ${await bancada.pastas!.trocar(servidor, por, copia)} no ${papel(servidor)}`);
+  await pausar(fora);
+  await bancada.iniciar(servidor, true);
+  bancada.sarar();
+  await sarado(bancada);
 }

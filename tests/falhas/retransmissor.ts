@@ -7,6 +7,20 @@
 
 import { pausar, type Sorteio } from "./acaso.ts";
 
+/** O sentido em que os bytes vão: de quem discou para o destino, ou de volta. */
+export type Sentido = "ida" | "volta";
+
+/** O que se engole num retransmissor: um sentido, ou os dois. */
+export type Engole = Sentido | "os dois";
+
+/** Uma conexão que passa por aqui: os seus dois lados. */
+interface Ligacao {
+  readonly origem: Deno.TcpConn;
+  destino: Deno.TcpConn | undefined;
+  /** Se alguma coisa dela foi engolida: então não pode continuar depois de sarar. */
+  perdeu: boolean;
+}
+
 /** Um retransmissor TCP. Sem falhas, só passa os bytes adiante; cada campo é uma falha. */
 export class Retransmissor {
   /** Milissegundos que cada pedaço espera. */
@@ -15,11 +29,16 @@ export class Retransmissor {
   ritmo = 0;
   /** Se cada pedaço é entregue aos poucos. */
   picado = false;
-  /** Sentido que some, com as conexões abertas: para o destino, de volta, ou nenhum. */
-  mudo: "ida" | "volta" | undefined;
+  /** Sentido que emudece, com as conexões abertas: os bytes esperam, e chegam quando sara. */
+  mudo: Sentido | undefined;
+  /**
+   * Sentido que some sem que ninguém o saiba: o que vem por ele é engolido, o fim de um
+   * dos lados também, e as conexões ficam abertas; as novas são aceitas, e engolidas.
+   */
+  engole: Engole | undefined;
   readonly porta: number;
   readonly #ouvinte = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  readonly #conexoes = new Set<Deno.TcpConn>();
+  readonly #ligacoes = new Set<Ligacao>();
   readonly #destino: number;
   readonly #trocas: readonly (readonly [string, string])[];
   readonly #sorteio: Sorteio;
@@ -48,46 +67,78 @@ export class Retransmissor {
   }
 
   async #ligar(origem: Deno.TcpConn): Promise<void> {
-    this.#conexoes.add(origem);
-    let destino: Deno.TcpConn;
+    const ligacao: Ligacao = { origem, destino: undefined, perdeu: false };
+    this.#ligacoes.add(ligacao);
     try {
-      destino = await Deno.connect({ hostname: "127.0.0.1", port: this.#destino });
+      const destino = await Deno.connect({ hostname: "127.0.0.1", port: this.#destino });
+      ligacao.destino = destino;
+      origem.setNoDelay();
+      destino.setNoDelay();
+      await Promise.all([
+        this.#passar(ligacao, origem, destino, "ida"),
+        this.#passar(ligacao, destino, origem, "volta"),
+      ]);
     } catch {
-      return fechar(origem);
+      // Ninguém atende no destino: quem discou só o sabe se a recusa lhe chega.
+      await this.#engolirFim(ligacao, "volta");
     }
-    this.#conexoes.add(destino);
-    origem.setNoDelay();
-    destino.setNoDelay();
-    await Promise.all([
-      this.#passar(origem, destino, "ida"),
-      this.#passar(destino, origem, "volta"),
-    ]);
-    this.#conexoes.delete(origem);
-    this.#conexoes.delete(destino);
+    derrubar(ligacao);
+    this.#ligacoes.delete(ligacao);
   }
 
-  async #passar(de: Deno.TcpConn, para: Deno.TcpConn, sentido: "ida" | "volta"): Promise<void> {
+  /** Espera, se o fim de uma conexão é engolido com o resto do sentido por que seria sabido. */
+  async #engolirFim(ligacao: Ligacao, sentido: Sentido): Promise<void> {
+    while (this.#engolindo(sentido) && this.#ligacoes.has(ligacao)) {
+      ligacao.perdeu = true;
+      await pausar(20);
+    }
+  }
+
+  /** Passa os bytes de um lado ao outro, até um deles acabar; e faz saber ao outro que acabou. */
+  async #passar(
+    ligacao: Ligacao,
+    de: Deno.TcpConn,
+    para: Deno.TcpConn,
+    sentido: Sentido,
+  ): Promise<void> {
     const buffer = new Uint8Array(64 * 1024);
+    let noticia = sentido;
     try {
       for (let n; (n = await de.read(buffer)) !== null;) {
         if (this.atraso > 0) await pausar(this.atraso);
         if (this.ritmo > 0) await pausar(n / this.ritmo * 1000);
-        // O que um sentido mudo engoliu não pode faltar a quem depois volta a ouvir.
-        while (this.mudo === sentido && this.#conexoes.has(de)) await pausar(20);
-        let bytes = buffer.slice(0, n);
-        if (sentido === "ida") bytes = this.#trocar(bytes);
-        const passo = this.picado ? this.#sorteio.inteiro(1, 200) : bytes.length;
-        for (let i = 0; i < bytes.length; i += passo) {
-          const parte = bytes.subarray(i, i + passo);
-          for (let m = 0; m < parte.length;) m += await para.write(parte.subarray(m));
-          if (this.picado) await pausar(0);
+        // O que um sentido mudo segurou não pode faltar a quem depois volta a ouvir.
+        while (this.mudo === sentido && this.#ligacoes.has(ligacao)) await pausar(20);
+        if (this.#engolindo(sentido)) {
+          ligacao.perdeu = true;
+          continue;
         }
+        const bytes = buffer.slice(0, n);
+        await this.#entregar(sentido === "ida" ? this.#trocar(bytes) : bytes, para)
+          .catch((erro) => {
+            // Quem acabou foi o outro lado: é a este que se faz saber, pelo outro sentido.
+            noticia = sentido === "ida" ? "volta" : "ida";
+            throw erro;
+          });
       }
     } catch {
       // Um dos lados caiu: o outro cai também.
     }
-    fechar(de);
-    fechar(para);
+    await this.#engolirFim(ligacao, noticia);
+    derrubar(ligacao);
+  }
+
+  #engolindo(sentido: Sentido): boolean {
+    return this.engole === sentido || this.engole === "os dois";
+  }
+
+  async #entregar(bytes: Uint8Array, para: Deno.TcpConn): Promise<void> {
+    const passo = this.picado ? this.#sorteio.inteiro(1, 200) : bytes.length;
+    for (let i = 0; i < bytes.length; i += passo) {
+      const parte = bytes.subarray(i, i + passo);
+      for (let m = 0; m < parte.length;) m += await para.write(parte.subarray(m));
+      if (this.picado) await pausar(0);
+    }
   }
 
   #trocar(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
@@ -103,18 +154,32 @@ export class Retransmissor {
 
   /** Quantas conexões há, contando os dois lados. */
   get abertas(): number {
-    return this.#conexoes.size;
+    return [...this.#ligacoes].reduce((soma, { destino }) => soma + (destino ? 2 : 1), 0);
   }
 
   /** Derruba as conexões. */
   cortar(): void {
-    for (const conexao of this.#conexoes) fechar(conexao);
-    this.#conexoes.clear();
+    for (const ligacao of this.#ligacoes) derrubar(ligacao);
+    this.#ligacoes.clear();
   }
 
-  /** Volta a só passar os bytes adiante. */
+  /**
+   * Volta a só passar os bytes adiante. As conexões de que algo foi engolido caem: TCP não
+   * perde bytes no meio e continua.
+   */
   sarar(): void {
-    Object.assign(this, { atraso: 0, ritmo: 0, picado: false, mudo: undefined });
+    Object.assign(this, {
+      atraso: 0,
+      ritmo: 0,
+      picado: false,
+      mudo: undefined,
+      engole: undefined,
+    });
+    for (const ligacao of this.#ligacoes) {
+      if (!ligacao.perdeu) continue;
+      derrubar(ligacao);
+      this.#ligacoes.delete(ligacao);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -125,10 +190,12 @@ export class Retransmissor {
   }
 }
 
-function fechar(conexao: Deno.TcpConn): void {
-  try {
-    conexao.close();
-  } catch {
-    // Já fechada.
+function derrubar({ origem, destino }: Ligacao): void {
+  for (const conexao of [origem, destino]) {
+    try {
+      conexao?.close();
+    } catch {
+      // Já fechada.
+    }
   }
 }

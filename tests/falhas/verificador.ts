@@ -29,6 +29,9 @@ export interface Operacao {
     | { readonly tipo: "sem resposta" };
 }
 
+/** De um instante a outro. */
+export type Intervalo = readonly [de: number, ate: number];
+
 /** O que se viu numa corrida. */
 export interface Historia {
   readonly operacoes: readonly Operacao[];
@@ -36,7 +39,11 @@ export interface Historia {
   readonly inicios: readonly (readonly number[])[];
   /** Se os servidores guardam em disco: então nem um que acabou de voltar pode ter esquecido. */
   readonly emDisco: boolean;
-  /** Maior tempo aceitável de um pedido, em milissegundos. */
+  /** Dos inícios, os que foram com uma pasta que não era a que o servidor deixou; sem, nenhum. */
+  readonly trocas?: readonly (readonly number[])[];
+  /** De quando a quando cada servidor esteve pausado (SIGSTOP): não é tempo seu; sem, nunca. */
+  readonly pausas?: readonly (readonly Intervalo[])[];
+  /** Maior tempo aceitável de um pedido, em milissegundos, fora as pausas. */
   readonly prazo: number;
   /** No fim, tudo são: a tabela de cada servidor. */
   readonly tabelas: readonly ReadonlyMap<string, { value: string | null; timestamp: number }>[];
@@ -152,13 +159,24 @@ function* ordemDosPuts({ operacoes }: Historia): Generator<string> {
   }
 }
 
-function* respostasNoPrazo({ operacoes, prazo }: Historia): Generator<string> {
+function* respostasNoPrazo({ operacoes, pausas, prazo }: Historia): Generator<string> {
   for (const { tipo, key, servidor, inicio, fim, resposta } of operacoes) {
-    const ms = Math.round(fim - inicio);
-    if (resposta.tipo === "sem resposta" || ms > prazo) {
-      yield `pedido além do prazo: ${tipo} ${key} ao servidor ${servidor}, ${ms} ms`;
+    const pausado = emComum(pausas?.[servidor] ?? [], [inicio, fim]);
+    const ms = Math.round(fim - inicio - pausado);
+    // Quem desistiu de esperar por um servidor pausado não sabe se ele responderia a tempo.
+    if (ms > prazo || (resposta.tipo === "sem resposta" && pausado === 0)) {
+      yield `pedido além do prazo: ${tipo} ${key} ao servidor ${servidor}, ${ms} ms` +
+        (pausado > 0 ? ` e ${Math.round(pausado)} ms de pausa` : "");
     }
   }
+}
+
+/** Quanto de um intervalo está também nos outros, que não se sobrepõem. */
+function emComum(outros: readonly Intervalo[], [de, ate]: Intervalo): number {
+  return outros.reduce(
+    (soma, outro) => soma + Math.max(0, Math.min(ate, outro[1]) - Math.max(de, outro[0])),
+    0,
+  );
 }
 
 function* errosSemRastro({ operacoes, tabelas }: Historia): Generator<string> {
@@ -181,15 +199,18 @@ function* errosSemRastro({ operacoes, tabelas }: Historia): Generator<string> {
 
 /**
  * Depois de um PUT_OK, todo servidor responde com esse value ou um mais novo. Um
- * que só guarda na memória e começou depois do PUT pode ainda não o ter.
+ * que só guarda na memória, ou cuja pasta foi trocada, e começou depois do PUT pode ainda
+ * não o ter.
  */
-function* confirmadoEmTodaParte({ operacoes, inicios, emDisco }: Historia): Generator<string> {
+function* confirmadoEmTodaParte(historia: Historia): Generator<string> {
+  const { operacoes, inicios, emDisco, trocas = [] } = historia;
   const puts = Map.groupBy(
     confirmados(operacoes).sort((a, b) => a.fim - b.fim),
     ({ key }) => key,
   );
   for (const get of lidos(operacoes)) {
-    const desde = emDisco ? -Infinity : inicios[get.servidor]!.findLast((t) => t <= get.fim) ?? 0;
+    const esquecidos = emDisco ? trocas[get.servidor] ?? [] : inicios[get.servidor]!;
+    const desde = esquecidos.findLast((t) => t <= get.fim) ?? -Infinity;
     const daKey = puts.get(get.key) ?? [];
     // Bastam os últimos confirmados antes do GET: os timestamps crescem com os PUTs.
     const ultimo = daKey.findLastIndex(({ fim }) => fim < get.inicio);
