@@ -28,7 +28,7 @@ Deno.test("Pastas.trocar() põe uma cópia antiga, e guarda a que estava", async
   await escrever(pastas, 1, "segunda de 1");
   assertEquals(await pastas.trocar(1, "antiga", 0), "antiga");
   assertEquals(await ler(pastas, 1), "primeira de 1");
-  // A que estava é agora uma das cópias: pode voltar mais tarde, de um futuro que não houve.
+  // A que estava é agora uma das cópias.
   assertEquals(await pastas.trocar(1, "antiga", 1), "antiga");
   assertEquals(await ler(pastas, 1), "segunda de 1");
 });
@@ -39,6 +39,17 @@ Deno.test("Pastas.trocar() põe a cópia de outro, que fica como estava", async 
   await pastas.guardar(2);
   assertEquals(await pastas.trocar(1, "alheia", 0), "alheia");
   assertEquals([await ler(pastas, 1), await ler(pastas, 2)], ["primeira de 2", "primeira de 2"]);
+});
+
+Deno.test("Pastas.trocar() põe de novo a que se tirou da última vez, de um futuro que não houve", async () => {
+  await using montado = await montar();
+  const { pastas } = montado;
+  assertEquals(await pastas.trocar(1, "tirada", 0), "vazia");
+  await escrever(pastas, 1, "o que veio depois");
+  assertEquals(await pastas.trocar(1, "tirada", 0), "tirada");
+  assertEquals(await ler(pastas, 1), "primeira de 1");
+  assertEquals(await pastas.trocar(1, "tirada", 0), "tirada");
+  assertEquals(await ler(pastas, 1), "o que veio depois");
 });
 
 Deno.test("Pastas.trocar() esvazia, e também quando ainda não há cópias", async () => {

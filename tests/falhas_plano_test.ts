@@ -20,7 +20,7 @@ Deno.test("sortearFalhas() tem todos os tipos do plano entre as primeiras, e só
   assertEquals(tipos(falhas({}, 8)), [...sempre, "pausar"].sort());
   assertEquals(tipos(falhas({ emDisco: true }, 9)), [...sempre, "congelar", "pausar"].sort());
   assertEquals(
-    tipos(falhas({ emDisco: true, pastas: true }, 11)),
+    tipos(falhas({ emDisco: true, pastas: true }, 12)),
     [...sempre, "congelar", "pausar", "trocar a pasta"].sort(),
   );
   // Sem disco não há pastas que trocar, ainda que pedidas.

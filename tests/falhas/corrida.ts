@@ -5,19 +5,16 @@
  * @module
  */
 
-import { Fio } from "../apoio.ts";
 import { sorteio } from "./acaso.ts";
 import { Bancada } from "./bancada.ts";
 import { anotar } from "./clientes.ts";
 import { FOLGA_MS, type Plano, PRAZO_MS, type Relatorio } from "./plano.ts";
 import { provocar, sarado } from "./provocar.ts";
+import { lerTabelas } from "./tabelas.ts";
 import { type Historia, type Operacao, verificar } from "./verificador.ts";
 
 /** Quantos clientes pedem ao mesmo tempo. */
 const CLIENTES = 6;
-
-/** Itens de cada lote com que se lê a tabela no fim. */
-const LEITURA_LOTE = 500;
 
 /** Faz uma corrida e a verifica. */
 export async function correr(plano: Plano): Promise<Relatorio> {
@@ -34,7 +31,7 @@ export async function correr(plano: Plano): Promise<Relatorio> {
     );
     const quebras: string[] = [];
     try {
-      await provocar(bancada, plano, sorteio(plano.semente), falhas);
+      await provocar({ bancada, plano, falhas, operacoes }, sorteio(plano.semente));
       bancada.sarar();
       await sarado(bancada);
     } catch (erro) {
@@ -53,26 +50,10 @@ export async function correr(plano: Plano): Promise<Relatorio> {
       emDisco: plano.emDisco,
       prazo: PRAZO_MS + FOLGA_MS,
       // Quem caiu fica com a tabela vazia: a quebra que o diz vem antes das que isso dá.
-      tabelas: await Promise.all(
-        [0, 1, 2].map((n) => lerTabela(bancada.endereco(n), keys).catch(() => new Map())),
-      ),
+      tabelas: await lerTabelas(bancada, keys),
     };
     return { historia, falhas, quebras: [...quebras, ...verificar(historia)] };
   } finally {
     if (pasta) await Deno.remove(pasta, { recursive: true });
   }
-}
-
-/** O que um servidor tem de cada key. */
-async function lerTabela(endereco: string, keys: string[]): Promise<Historia["tabelas"][number]> {
-  await using fio = await Fio.abrir(endereco);
-  const tabela = new Map<string, { value: string | null; timestamp: number }>();
-  for (let n = 0; n < keys.length; n += LEITURA_LOTE) {
-    const lote = keys.slice(n, n + LEITURA_LOTE);
-    await fio.enviar(lote.map((key, id) => ({ tipo: "GET", id, key })));
-    for (const { key, value, timestamp } of await fio.receberVarias(lote.length)) {
-      tabela.set(key, { value, timestamp });
-    }
-  }
-  return tabela;
 }

@@ -30,8 +30,11 @@ export interface Plano {
   readonly pastas?: boolean;
 }
 
-/** O que fica no lugar da pasta de dados de um servidor morto. */
-export type Troca = "antiga" | "vazia" | "alheia";
+/**
+ * O que fica no lugar da pasta de dados de um servidor morto: uma cópia mais velha sua, a que
+ * se lhe tirou da última vez (de um futuro que os outros não tiveram), nada, ou a de outro.
+ */
+export type Troca = "antiga" | "tirada" | "vazia" | "alheia";
 
 /** Uma falha, com tudo o que foi sorteado dela. */
 export type Falha =
@@ -84,7 +87,7 @@ export type Falha =
       readonly servidor: number;
       /**
        * Antes, por quanto se calam os outros; zero, nada. O que só o líder tinha fica na
-       * pasta que se tira, e volta se essa cópia for posta de novo: é outra história.
+       * pasta que se tira, e volta se ela for posta de novo: é outra história.
        */
       readonly calado: number;
       readonly fora: number;
@@ -114,7 +117,7 @@ export function* sortearFalhas(
     ...[matar, matar, calarEMatar, rede, rede, rede, engolir],
     ...(podePausar ? [pausa] : []),
     ...(plano.emDisco ? [gelo] : []),
-    ...(plano.emDisco && plano.pastas ? [troca, troca] : []),
+    ...(plano.emDisco && plano.pastas ? [troca, troca, troca] : []),
   ];
   for (;;) {
     for (const sortear of sorteio.embaralhar(saco)) {
@@ -191,10 +194,11 @@ function gelo(_: Plano, sorteio: Sorteio): Sorteada<"congelar"> {
 function troca(_: Plano, sorteio: Sorteio): Sorteada<"trocar a pasta"> {
   return {
     tipo: "trocar a pasta",
-    servidor: sorteio.inteiro(0, 2),
-    calado: sorteio.um([0, 1]) * sorteio.inteiro(50, 500),
+    // O líder mais vezes: é dele que há o que os outros ainda não têm.
+    servidor: sorteio.um([0, 0, 1, 2]),
+    calado: sorteio.um([0, 1, 1]) * sorteio.inteiro(50, 500),
     fora: sorteio.inteiro(0, 1200),
-    por: sorteio.um(["antiga", "antiga", "vazia", "alheia"]),
+    por: sorteio.um(["antiga", "tirada", "tirada", "vazia", "alheia"]),
     copia: sorteio.inteiro(0, 5),
   };
 }

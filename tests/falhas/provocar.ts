@@ -9,12 +9,21 @@ import { pausar, type Sorteio } from "./acaso.ts";
 import type { Bancada } from "./bancada.ts";
 import { pedirUmaVez } from "./clientes.ts";
 import { type Falha, type Plano, sortearFalhas } from "./plano.ts";
+import { conferirTabelas } from "./tabelas.ts";
+import type { Operacao } from "./verificador.ts";
 
 /** Uma falha de um tipo. */
 type FalhaDe<T extends Falha["tipo"]> = Extract<Falha, { tipo: T }>;
 
-/** Conta uma falha, pelo nome que se mostra. */
-type Contar = (falha: string) => void;
+/** Onde as falhas acontecem. */
+interface Cena {
+  readonly bancada: Bancada;
+  readonly plano: Plano;
+  /** Quantas de cada, pelo nome que se mostra. */
+  readonly falhas: Map<string, number>;
+  /** O que os clientes já fizeram. */
+  readonly operacoes: readonly Operacao[];
+}
 
 /** Espera até um PUT ser confirmado: todos presentes e em dia. */
 export function sarado(bancada: Bancada): Promise<void> {
@@ -26,19 +35,14 @@ export function sarado(bancada: Bancada): Promise<void> {
 }
 
 /** Provoca falhas até a hora; conta quantas de cada. */
-export async function provocar(
-  bancada: Bancada,
-  plano: Plano,
-  sorteio: Sorteio,
-  falhas: Map<string, number>,
-): Promise<void> {
+export async function provocar(cena: Cena, sorteio: Sorteio): Promise<void> {
+  const { bancada, plano } = cena;
   const fim = performance.now() + plano.segundos * 1000;
-  const contar = (falha: string) => falhas.set(falha, (falhas.get(falha) ?? 0) + 1);
   for (const falha of sortearFalhas(plano, sorteio)) {
     if (performance.now() >= fim) return;
     await pausar(falha.antes);
     bancada.conferirVivos();
-    await cometer(falha, bancada, plano, contar);
+    await cometer(falha, cena);
     if ("esperar" in falha && falha.esperar) {
       await pausar(Math.max(0, Math.min(falha.ms, fim - performance.now())));
     }
@@ -46,46 +50,41 @@ export async function provocar(
 }
 
 /** Comete uma falha; as que passam por si ficam marcadas para passar. */
-async function cometer(
-  falha: Falha,
-  bancada: Bancada,
-  plano: Plano,
-  contar: Contar,
-): Promise<void> {
+async function cometer(falha: Falha, cena: Cena): Promise<void> {
   switch (falha.tipo) {
     case "matar":
-      return await matar(falha, bancada, plano, contar);
+      return await matar(falha, cena);
     case "calar e matar":
-      return await calarEMatar(falha, bancada, plano, contar);
+      return await calarEMatar(falha, cena);
     case "rede":
-      return estragarRede(falha, bancada, contar);
+      return estragarRede(falha, cena);
     case "engolir":
-      return engolir(falha, bancada, contar);
+      return engolir(falha, cena);
     case "pausar":
-      return pausarServidor(falha, bancada, contar);
+      return pausarServidor(falha, cena);
     case "congelar":
-      return await congelar(falha, bancada, contar);
+      return await congelar(falha, cena);
     case "trocar a pasta":
-      return await trocarPasta(falha, bancada, contar);
+      return await trocarPasta(falha, cena);
   }
+}
+
+function contar(nome: string, { falhas }: Cena): void {
+  falhas.set(nome, (falhas.get(nome) ?? 0) + 1);
 }
 
 const papel = (servidor: number) => servidor === 0 ? "líder" : "seguidor";
 
 /** Mata um servidor; se o plano troca pastas, fica com uma cópia da sua. */
-async function matarUm(n: number, bancada: Bancada, { pastas }: Plano): Promise<void> {
+async function matarUm(n: number, { bancada, plano }: Cena): Promise<void> {
   await bancada.matar(n);
-  if (pastas) await bancada.pastas?.guardar(n);
+  if (plano.pastas) await bancada.pastas?.guardar(n);
 }
 
-async function matar(
-  { servidores, fora }: FalhaDe<"matar">,
-  bancada: Bancada,
-  plano: Plano,
-  contar: Contar,
-): Promise<void> {
-  contar(`mata ${servidores.map(papel).sort().join(" e ")}`);
-  await Promise.all(servidores.map((n) => matarUm(n, bancada, plano)));
+async function matar({ servidores, fora }: FalhaDe<"matar">, cena: Cena): Promise<void> {
+  const { bancada, plano } = cena;
+  contar(`mata ${servidores.map(papel).sort().join(" e ")}`, cena);
+  await Promise.all(servidores.map((n) => matarUm(n, cena)));
   await pausar(fora);
   for (const n of servidores) await bancada.iniciar(n);
   if (plano.emDisco) return;
@@ -93,15 +92,11 @@ async function matar(
   await sarado(bancada);
 }
 
-async function calarEMatar(
-  { calado }: FalhaDe<"calar e matar">,
-  bancada: Bancada,
-  plano: Plano,
-  contar: Contar,
-): Promise<void> {
-  contar("cala os seguidores e mata o líder");
+async function calarEMatar({ calado }: FalhaDe<"calar e matar">, cena: Cena): Promise<void> {
+  const { bancada } = cena;
+  contar("cala os seguidores e mata o líder", cena);
   await calar(calado, bancada);
-  await matarUm(0, bancada, plano);
+  await matarUm(0, cena);
   cortar(bancada);
   bancada.sarar();
   await bancada.iniciar(0);
@@ -118,20 +113,18 @@ function cortar(bancada: Bancada): void {
   for (const retransmissor of bancada.retransmissores) retransmissor.cortar();
 }
 
-function estragarRede(falha: FalhaDe<"rede">, bancada: Bancada, contar: Contar): void {
-  contar(falha.nome);
+function estragarRede(falha: FalhaDe<"rede">, cena: Cena): void {
+  const { bancada } = cena;
+  contar(falha.nome, cena);
   const retransmissor = bancada.retransmissores[falha.retransmissor]!;
   if (falha.nome === "corte") retransmissor.cortar();
   Object.assign(retransmissor, falha.estrago);
   bancada.depois(falha.ms, () => retransmissor.sarar());
 }
 
-function engolir(
-  { engole, sentido, ms }: FalhaDe<"engolir">,
-  bancada: Bancada,
-  contar: Contar,
-): void {
-  contar(`engole ${sentido}`);
+function engolir({ engole, sentido, ms }: FalhaDe<"engolir">, cena: Cena): void {
+  const { bancada } = cena;
+  contar(`engole ${sentido}`, cena);
   for (const [n, retransmissor] of bancada.retransmissores.entries()) {
     if (engole[n] === undefined) continue;
     retransmissor.engole = engole[n];
@@ -139,23 +132,17 @@ function engolir(
   }
 }
 
-function pausarServidor(
-  { servidor, ms }: FalhaDe<"pausar">,
-  bancada: Bancada,
-  contar: Contar,
-): void {
+function pausarServidor({ servidor, ms }: FalhaDe<"pausar">, cena: Cena): void {
+  const { bancada } = cena;
   if (!bancada.pausar(servidor)) return;
-  contar(`pausa ${papel(servidor)}`);
+  contar(`pausa ${papel(servidor)}`, cena);
   bancada.depois(ms, () => bancada.continuar(servidor));
 }
 
-async function congelar(
-  { servidor, ms }: FalhaDe<"congelar">,
-  bancada: Bancada,
-  contar: Contar,
-): Promise<void> {
+async function congelar({ servidor, ms }: FalhaDe<"congelar">, cena: Cena): Promise<void> {
+  const { bancada } = cena;
   if (!await bancada.congelar(servidor)) return;
-  contar(`congela o disco do ${papel(servidor)}`);
+  contar(`congela o disco do ${papel(servidor)}`, cena);
   bancada.depois(ms, () => bancada.descongelar(servidor));
 }
 
@@ -165,15 +152,17 @@ async function congelar(
  */
 async function trocarPasta(
   { servidor, calado, fora, por, copia }: FalhaDe<"trocar a pasta">,
-  bancada: Bancada,
-  contar: Contar,
+  cena: Cena,
 ): Promise<void> {
+  const { bancada } = cena;
   if (calado > 0) await calar(calado, bancada);
   await bancada.matar(servidor);
   if (calado > 0) cortar(bancada);
-  contar(`pasta ${await bancada.pastas!.trocar(servidor, por, copia)} no ${papel(servidor)}`);
+  const nome = `pasta ${await bancada.pastas!.trocar(servidor, por, copia)} no ${papel(servidor)}`;
+  contar(nome, cena);
   await pausar(fora);
   await bancada.iniciar(servidor, true);
   bancada.sarar();
   await sarado(bancada);
+  await conferirTabelas(bancada, cena.operacoes, nome);
 }

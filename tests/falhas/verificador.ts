@@ -76,7 +76,10 @@ export function verificar(historia: Historia): string[] {
   ];
 }
 
-function* tabelasIguais({ tabelas }: Historia): Generator<string> {
+/** As keys de que os servidores não têm todos o mesmo. */
+export function* tabelasIguais(
+  { tabelas }: Pick<Historia, "tabelas">,
+): Generator<string, undefined> {
   const [primeira, ...outras] = tabelas;
   for (const key of new Set(tabelas.flatMap((tabela) => [...tabela.keys()]))) {
     const esperada = JSON.stringify(primeira?.get(key));
