@@ -287,8 +287,21 @@ export class Cliente {
     }
   }
 
-  /** Disca, ou espera quem já está discando. */
-  #discar(ligacao: Ligacao, prazo: number): Promise<Elo<Corpo>> {
+  /** Disca, ou espera, o seu prazo e não o do outro, por quem já está discando. */
+  async #discar(ligacao: Ligacao, prazo: number): Promise<Elo<Corpo>> {
+    const desistir = new AbortController();
+    const demora = esperar(this.#mundo, prazo, desistir.signal).then(() => {
+      throw falha(`${ligacao.nome}: não responde`, { definitivo: true });
+    });
+    try {
+      return await Promise.race([this.#ligar(ligacao, prazo), demora]);
+    } finally {
+      demora.catch(() => {});
+      desistir.abort();
+    }
+  }
+
+  #ligar(ligacao: Ligacao, prazo: number): Promise<Elo<Corpo>> {
     return ligacao.discando ??= discar(ligacao.endereco, prazo, {
       ...this.#aoDiscar,
       mundo: this.#mundo,

@@ -68,6 +68,7 @@ import { abrirTeclado, FIM_DO_TECLADO, perguntarAte } from "./lib/teclado.ts";
 import { abrirTela, type Tela } from "./lib/tela.ts";
 import { darAVez, ESPERA_MS_MAX, esperaDaTentativa, esperar, RELOGIO_MS } from "./lib/tempo.ts";
 import { noLimite, textoDoErro, visivel } from "./lib/texto.ts";
+import { abrirVez } from "./lib/vez.ts";
 import {
   CAMPOS_SECRETOS,
   type CamposDe,
@@ -100,8 +101,11 @@ const LIMITES = {
   joins: 8,
   /** Itens de um lote tratados sem dar a vez às outras conexões. */
   itensPorVolta: 256,
-  /** Quantas vezes um lote ocupa mais na memória, aberto, do que na linha em que veio. */
+  /** Caracteres de uma linha que, sendo um lote, já pesa; e quantas vezes mais ocupa, aberto. */
+  loteGrande: 64 * 1024,
   loteAberto: 8,
+  /** Linhas dessas tratadas ao mesmo tempo, e à espera; além, ERRO, e a conexão fecha. */
+  linhasGrandes: { juntos: 16, aEspera: 128 },
   /** Registros que se examinam sem dar a vez às conexões. */
   examinadosPorVolta: 10_000,
   /** Registros lidos do disco por vez, ao começar. */
@@ -271,8 +275,8 @@ interface Grupo {
   readonly perdidos: Set<string>;
   /** Se, desde o início, todos já estiveram presentes, e a tabela é a do grupo; e quem espera por isso. */
   aberto: boolean;
-  /** Se o líder está a reunir o que os outros têm, para abrir; e a última queixa que fez disso. */
-  reunindo: boolean;
+  /** O líder está a reunir o que os outros têm, para abrir; e a última queixa que fez disso. */
+  reuniao: Promise<void> | undefined;
   queixa: string;
   readonly abertura: PromiseWithResolvers<void>;
   /** Se os PUTs podem entrar: todos estão em dia. */
@@ -391,6 +395,8 @@ export class Servidor {
   readonly #lider: Endereco | undefined;
   readonly #ouvinte: Ouvinte;
   readonly #conexoes: Conexoes;
+  /** A vez de tratar uma linha comprida. */
+  readonly #grandes = abrirVez(LIMITES.linhasGrandes);
   /** Os desafios com que um estranho está provando o segredo. */
   readonly #desafios = new WeakMap<Conexao, Desafios>();
   readonly #rastro: Rastro | undefined;
@@ -413,7 +419,7 @@ export class Servidor {
     entrando: new Set(),
     perdidos: new Set(),
     aberto: false,
-    reunindo: false,
+    reuniao: undefined,
     queixa: "",
     abertura: Promise.withResolvers<void>(),
     admissao: false,
@@ -636,6 +642,47 @@ export class Servidor {
   /** Trata uma linha, lida em `lida`; devolve uma promessa só quando a próxima tem de esperar. */
   #receber(conexao: Conexao, linha: string, lida: number): Promise<void> | undefined {
     if (conexao.confianca === "estranho") return this.#receberEstranho(conexao, linha);
+    if (linha.length > LIMITES.loteGrande) return this.#receberGrande(conexao, linha, lida);
+    return this.#receberLinha(conexao, linha, lida);
+  }
+
+  /**
+   * Uma linha comprida, que pode ser um lote: aberta, ocupa várias vezes mais, e por isso são poucas
+   * de cada vez. Quem as manda não perde por isso a conexão, a menos que sejam mesmo demais.
+   */
+  async #receberGrande(conexao: Conexao, linha: string, lida: number): Promise<void> {
+    const vez = this.#grandes.entrar();
+    if (!vez) {
+      const { aEspera } = LIMITES.linhasGrandes;
+      const motivo = `Conexão recusada: ${noLimite(`há ${aEspera} linhas compridas à espera`)}`;
+      return this.#conexoes.dispensar(conexao, linhaDeRecusa(undefined, motivo));
+    }
+    await vez;
+    let minha = true;
+    // Parada por quem não lê as respostas, é por conta dele, e não ocupa a vez dos outros.
+    const pausar = async (espera: Promise<void>) => {
+      const ocupa = linha.length * LIMITES.loteAberto;
+      this.#conexoes.guardar(conexao, ocupa);
+      this.#grandes.sair();
+      await espera;
+      const outra = this.#grandes.entrar();
+      minha = outra !== undefined;
+      await outra;
+      this.#conexoes.guardar(conexao, -ocupa);
+    };
+    try {
+      await this.#receberLinha(conexao, linha, lida, pausar);
+    } finally {
+      if (minha) this.#grandes.sair();
+    }
+  }
+
+  #receberLinha(
+    conexao: Conexao,
+    linha: string,
+    lida: number,
+    pausar?: (espera: Promise<void>) => Promise<void>,
+  ): Promise<void> | undefined {
     let aberta: ReturnType<typeof Mensagem.abrir>;
     try {
       aberta = Mensagem.abrir(linha);
@@ -643,28 +690,25 @@ export class Servidor {
       this.#recusar(conexao, undefined, (erro as Error).message);
       return;
     }
-    if (aberta.emLote) return this.#receberLote(conexao, aberta.itens, linha.length, lida);
+    if (aberta.emLote) return this.#receberLote(conexao, aberta.itens, lida, pausar);
     this.#despachar(conexao, aberta.itens[0], lida);
   }
 
-  /** Trata um lote item a item, sem ocupar a thread nem a memória com um lote enorme. */
+  /** Trata um lote item a item, sem ocupar a thread com um lote enorme. */
   async #receberLote(
     conexao: Conexao,
     itens: readonly unknown[],
-    caracteres: number,
     lida: number,
+    pausar = (espera: Promise<void>) => espera,
   ): Promise<void> {
-    const ocupa = caracteres * LIMITES.loteAberto;
     conexao.saida.emLotes = true;
-    this.#conexoes.guardar(conexao, ocupa);
     for (let n = 0; n < itens.length; n++) {
       if (conexao.fechada) return;
       this.#despachar(conexao, itens[n], lida);
       const espera = this.#conexoes.lidas(conexao);
-      if (espera) await espera;
+      if (espera) await pausar(espera);
       else if (n % LIMITES.itensPorVolta === LIMITES.itensPorVolta - 1) await darAVez(this.#mundo);
     }
-    this.#conexoes.guardar(conexao, -ocupa);
   }
 
   /** De quem não provou o segredo só se aceita a prova; qualquer outra coisa, e a conexão acaba. */
@@ -1069,39 +1113,46 @@ export class Servidor {
   }
 
   /**
-   * Um líder que recomeça, com todos presentes, escolhe a tabela que é a do grupo, toma-a se não é
-   * a sua, e abre. As que são começo umas das outras são uma história só, e vale a mais adiantada.
+   * Com todos presentes, um líder que recomeça reúne o que há e abre. É uma vez só para todos os que
+   * esperam por isso: se falha, todos se apresentam de novo, e não fica quem a espere sem ninguém que
+   * a tente.
    */
-  async #reunir(): Promise<void> {
-    const { membros } = this.#grupo;
-    if (this.#grupo.reunindo || membros.size < this.#opcoes.replicas) return;
-    this.#grupo.reunindo = true;
-    try {
-      const tabela = this.#tabela;
-      const todos = [...membros];
-      const melhor = escolherOrigem([tabela, ...todos.map(([, membro]) => membro)]);
-      if (!melhor) {
-        const nomes = todos.map(([nome]) => nome).join(" e ");
-        const queixa =
-          `${nomes} têm dados de histórias diferentes, e o líder não tem a de nenhum: ` +
-          "comece sem dados o que não é deste grupo";
-        if (queixa !== this.#grupo.queixa) this.#opcoes.avisar(`Aviso: ${queixa}`);
-        this.#grupo.queixa = queixa;
-        throw new Error(queixa);
-      }
-      const achado = todos.find(([, membro]) => membro === melhor);
-      if (achado) await this.#tomarDe(...achado);
-      for (const [, { reserva }] of todos) tabela.reserva = Math.max(tabela.reserva, reserva);
-      await this.#abrir();
-    } finally {
-      this.#grupo.reunindo = false;
+  #reunir(): Promise<void> {
+    const grupo = this.#grupo;
+    if (!grupo.reuniao && grupo.membros.size < this.#opcoes.replicas) return Promise.resolve();
+    return grupo.reuniao ??= this.#reunirTodos().finally(() => grupo.reuniao = undefined);
+  }
+
+  /**
+   * Escolhe a tabela que é a do grupo, toma-a se não é a sua, e abre. As que são começo umas das
+   * outras são uma história só, e vale a mais adiantada.
+   */
+  async #reunirTodos(): Promise<void> {
+    const tabela = this.#tabela;
+    const grupo = this.#grupo;
+    const todos = [...grupo.membros];
+    const melhor = escolherOrigem([tabela, ...todos.map(([, membro]) => membro)]);
+    if (!melhor) {
+      const nomes = todos.map(([nome]) => nome).join(" e ");
+      const queixa = `${nomes} têm dados de histórias diferentes, e o líder não tem a de nenhum: ` +
+        "comece sem dados o que não é deste grupo";
+      if (queixa !== grupo.queixa) this.#opcoes.avisar(`Aviso: ${queixa}`);
+      grupo.queixa = queixa;
+      throw new Error(queixa);
     }
+    const achado = todos.find(([, membro]) => membro === melhor);
+    if (achado) await this.#tomarDe(...achado);
+    for (const [, { reserva }] of todos) tabela.reserva = Math.max(tabela.reserva, reserva);
+    await this.#abrir();
   }
 
   /** Toma a tabela de um membro: o que ele tem depois, ou toda, se a própria é de outra história. */
   async #tomarDe(nome: string, membro: Membro): Promise<void> {
     const tabela = this.#tabela;
     if (!ehComeco(tabela, membro)) await this.#recomecar(comumAte(tabela, membro));
+    // Antes do primeiro registro: cortado a meio, o que se tem é um começo do que ele tem.
+    tabela.historia = membro.historia;
+    await this.#guardarNota();
     const relatar = this.#relator(`Recuperando de ${nome}`, tabela.timestamp, membro.timestamp);
     while (membro.timestamp > tabela.timestamp) {
       const registros = await this.#outra!.chamar("buscar", membro.sessao, tabela.timestamp);
@@ -1110,7 +1161,6 @@ export class Servidor {
       if (registros.length === 0) tabela.timestamp = membro.timestamp;
       relatar(registros);
     }
-    tabela.historia = membro.historia;
   }
 
   /** O que há na tabela é de outra história: fica à parte o que é posterior a um timestamp. */

@@ -63,7 +63,7 @@ export interface Conexao {
   pedidos: number;
   /** Caracteres dos pedidos sem resposta e das respostas por escrever. */
   emCurso: number;
-  /** Caracteres lidos e por tratar: a linha por acabar, e o que se abriu de um lote. */
+  /** O que se leu e está parado por culpa do outro lado: a linha por acabar, um lote cujas respostas não lê. */
   guardados: number;
   /** Quem espera que {@linkcode emCurso} diminua, para voltar a ler. */
   aoAliviar: (() => void) | undefined;

@@ -78,7 +78,7 @@ export interface Conexoes {
   comecar(conexao: Conexao, caracteres: number): void;
   /** Um pedido acaba: já se enviou a resposta. */
   acabar(conexao: Conexao, caracteres: number): void;
-  /** Guardam-se mais (ou, negativo, menos) caracteres do que se leu. */
+  /** Guardam-se mais (ou, negativo, menos) caracteres do que se leu, por culpa do outro lado. */
   guardar(conexao: Conexao, caracteres: number): void;
   /** Se cabe mais um pedido numa conexão; se não, responde-se-lhe já que não. */
   cabe(conexao: Conexao): boolean;
@@ -315,8 +315,10 @@ export function abrirConexoes(ouvinte: Ouvinte, opcoes: OpcoesDasConexoes): Cone
         saida.fila > 0 || entrada.lidos !== vistos.lidos
       );
       for (const conexao of saindo) {
-        conexao.dispensada = true;
-        conexao.saida.esvaziar().then(() => acabarDeEnviar(conexao.canal));
+        conexao.saida.esvaziar().then(() => {
+          conexao.dispensada = true;
+          return acabarDeEnviar(conexao.canal);
+        });
       }
       const fim = tempo.agora() + DESPEDIDA_MS;
       while (saindo.some(({ fechada }) => !fechada) && tempo.agora() < fim) {

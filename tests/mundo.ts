@@ -116,6 +116,20 @@ export class Mundo {
     for (const ligacao of this.#ligacoes) if (ligacao.maquinas.includes(ip)) ligacao.cortar();
   }
 
+  /** Corta só as conexões que uma máquina discou para outra; podem ligar-se de novo. */
+  cortar(de: string, para: string): void {
+    for (const ligacao of this.#ligacoes) {
+      if (ligacao.maquinas[0] === de && ligacao.maquinas[1] === para) ligacao.cortar();
+    }
+  }
+
+  /** Deixa passar um tempo, com o mundo a andar. */
+  async passar(ms: number): Promise<void> {
+    let passou = false;
+    this.#depois(ms, () => passou = true);
+    await this.correr(() => passou, this.#agora + ms);
+  }
+
   /** A máquina volta à rede. */
   religar(ip: string): void {
     this.#isoladas.delete(ip);

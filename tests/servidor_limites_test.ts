@@ -223,3 +223,18 @@ Deno.test("Servidor: mil conexões abortadas não fazem os outros esperarem para
   await using fio = await Fio.abrir(grupo.enderecos[0]!);
   assertEquals((await fio.pedir(get(1, "k"))).id, 1);
 });
+
+Deno.test("Servidor: trinta lotes enormes ao mesmo tempo, de quem lê tudo, são respondidos por inteiro", async () => {
+  await using grupo = await iniciarGrupo(0, { 0: { imprimir: undefined } });
+  const ITENS = 15_000;
+  const lote = Array.from(
+    { length: ITENS },
+    (_, id) => get(id, `key ${id % 100} ${"x".repeat(20)}`),
+  );
+  const recebidos = await Promise.all(Array.from({ length: 30 }, async () => {
+    await using fio = await Fio.abrir(grupo.enderecos[0]!);
+    await fio.enviar(lote);
+    return (await fio.receberVarias(ITENS)).length;
+  }));
+  assertEquals(recebidos, recebidos.map(() => ITENS));
+});
