@@ -16,7 +16,7 @@ import { abrirSaida } from "./saida.ts";
 import { textoDoErro } from "./texto.ts";
 
 /** Quanto uma linha de stdout espera por outras, em milissegundos: uma escrita para cada custaria caro. */
-const TELA_INTERVALO_MS = 5;
+const TELA_INTERVALO_MS = 10;
 
 /** Caracteres à espera de uma saída que ninguém lê; além, as linhas novas se perdem e são contadas. */
 const TELA_MAX = 16 * 1024 * 1024;
