@@ -21,8 +21,10 @@
  */
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { abrirGravacao } from "./gravacao.ts";
+import { abrirGravacao, type AvisosDoDisco, type Linha } from "./gravacao.ts";
 import { citar, textoDoErro } from "./texto.ts";
+
+export type { AvisosDoDisco, Linha };
 
 /** Nome do arquivo na pasta de dados. */
 const ARQUIVO = "tabela.sqlite";
@@ -40,14 +42,6 @@ const APLICACAO = 0x4b567270;
 
 /** Permissões da pasta e dos arquivos, onde o sistema as tem: só o dono. */
 const SO_O_DONO = { pasta: 0o700, arquivo: 0o600 } as const;
-
-/** Uma linha da tabela. */
-export interface Linha {
-  readonly key: string;
-  readonly value: string;
-  /** Inteiro ≥ 1. */
-  readonly timestamp: number;
-}
 
 /** O que se separou da tabela; ver {@linkcode Disco.recomecar}. */
 export interface Separados {
@@ -73,14 +67,6 @@ export interface Disco {
   recomecar(depoisDe: number): Separados;
   /** Grava o que está na fila, e fecha. */
   fechar(): void;
-}
-
-/** O que o disco avisa. */
-export interface AvisosDoDisco {
-  /** Está sincronizado tudo até aqui. */
-  aoGravar(ate: number): void;
-  /** Por que não grava; vazio, voltou a gravar. Enquanto isso a fila fica, e tenta-se de novo. */
-  aoFalhar(motivo: string): void;
 }
 
 /**

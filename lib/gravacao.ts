@@ -11,10 +11,25 @@
  */
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import type { AvisosDoDisco, Linha } from "./disco.ts";
 
 /** Espera até tentar de novo gravar num disco que falhou (cheio, por exemplo), em milissegundos. */
 const DE_NOVO_MS = 1_000;
+
+/** Uma linha da tabela. */
+export interface Linha {
+  readonly key: string;
+  readonly value: string;
+  /** Inteiro ≥ 1. */
+  readonly timestamp: number;
+}
+
+/** O que o disco avisa. */
+export interface AvisosDoDisco {
+  /** Está sincronizado tudo até aqui. */
+  aoGravar(ate: number): void;
+  /** Por que não grava; vazio, voltou a gravar. Enquanto isso a fila fica, e tenta-se de novo. */
+  aoFalhar(motivo: string): void;
+}
 
 /** De que {@linkcode abrirGravacao} precisa. */
 export interface OpcoesDaGravacao {

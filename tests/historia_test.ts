@@ -66,15 +66,19 @@ async function fazerUmFantasma(grupo: Awaited<ReturnType<typeof tresComDados>>, 
   copiar(grupo.dados(0), copia);
 }
 
+/** A pasta do líder perde-se: ele recomeça vazio, e o grupo segue com o que os outros tinham. */
+async function seguirSemAPasta(grupo: Awaited<ReturnType<typeof tresComDados>>) {
+  await Deno.remove(grupo.dados(0), { recursive: true });
+  for (const n of [0, 1, 2]) await grupo.comecar(n);
+  assertEquals((await grupo.pedir(1, put("depois", "d"))).tipo, "PUT_OK");
+}
+
 Deno.test("um servidor que volta de uma cópia com o que só o líder perdido tinha recebe a história do grupo", async () => {
   await using grupo = await tresComDados();
   const copia = `${grupo.pasta}/copia`;
   await fazerUmFantasma(grupo, copia);
 
-  // A pasta do líder perde-se: ele recomeça vazio, e o grupo segue sem o fantasma.
-  await Deno.remove(grupo.dados(0), { recursive: true });
-  for (const n of [0, 1, 2]) await grupo.comecar(n);
-  assertEquals((await grupo.pedir(1, put("depois", "d"))).tipo, "PUT_OK");
+  await seguirSemAPasta(grupo);
   assertEquals((await grupo.pedir(0, { tipo: "GET", key: "k" })).value, "velho");
 
   // E um seguidor começa, por engano, da cópia do líder antigo.
@@ -110,9 +114,7 @@ Deno.test("um líder que volta de uma cópia antiga toma a história dos outros,
   await using grupo = await tresComDados();
   const copia = `${grupo.pasta}/copia`;
   await fazerUmFantasma(grupo, copia);
-  await Deno.remove(grupo.dados(0), { recursive: true });
-  for (const n of [0, 1, 2]) await grupo.comecar(n);
-  assertEquals((await grupo.pedir(1, put("depois", "d"))).tipo, "PUT_OK");
+  await seguirSemAPasta(grupo);
 
   await grupo.matar(0);
   await Deno.remove(grupo.dados(0), { recursive: true });
