@@ -48,9 +48,11 @@ export interface Origem {
  * de líder do Kafka, KIP-101.)
  */
 export function comumAte(uma: Origem, outra: Origem): number {
-  // De uma época que já acabou, quem ainda a está a receber só tem até onde vai.
+  // O que se tem de uma época acabou onde começou a mais curta das seguintes: um líder que perdeu a
+  // pasta pode abrir outra antes do fim da anterior, e o que esta tinha a mais perdeu-se. E quem
+  // ainda a está a receber só tem até onde vai.
   const fim = ({ historia, timestamp }: Origem, n: number) =>
-    Math.min(historia[n + 1]?.apos ?? timestamp, timestamp);
+    Math.min(timestamp, ...historia.slice(n + 1).map(({ apos }) => apos));
   for (let n = uma.historia.length - 1; n >= 0; n--) {
     const { id } = uma.historia[n]!;
     const m = outra.historia.findLastIndex((epoca) => epoca.id === id);

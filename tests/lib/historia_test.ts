@@ -20,6 +20,8 @@ Deno.test("comumAte() e ehComeco(): iguais até onde as duas têm a última épo
       [origem(3, E1), origem(2_000_000, E1, E2), 2, false, false],
       // Quem ainda recebe o que é de uma época acabada só tem até onde vai.
       [origem(1, E1, E2), origem(2, E1), 1, true, false],
+      // Uma época que abriu depois, com menos: a de antes dela acabou aí, e não onde dizia a segunda.
+      [origem(2, E1), origem(2_000_000, E1, E2, { id: "e3", apos: 1 }), 1, false, false],
       // De outro grupo, um timestamp maior não prova nada.
       [origem(9_000_000, X), origem(5, E1), 0, false, false],
     ];
