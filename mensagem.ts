@@ -99,8 +99,13 @@ export interface CamposDe {
   // Líder → seguidor.
   /** Mostra o token recebido no JOIN: só o líder o tem. */
   LEADER: { readonly token: string };
-  /** O maior timestamp e a maior reserva que o seguidor conhece, e a história do que ele tem. */
-  LEADER_OK: { readonly timestamp: number; readonly reserva: number; readonly historia: Historia };
+  /** O maior timestamp e a maior reserva que o seguidor conhece, a história do que ele tem, e onde começou a cópia por acabar. */
+  LEADER_OK: {
+    readonly timestamp: number;
+    readonly reserva: number;
+    readonly historia: Historia;
+    readonly desde?: number | undefined;
+  };
   /** Pede a próxima página do que o seguidor tem depois de um timestamp. */
   FETCH: { readonly timestamp: number };
   /** Fim de uma página: o timestamp da última ENTRY dela. */
@@ -276,6 +281,7 @@ const LEITORES: {
     id,
     ...lerAcerto(c),
     historia: lerHistoria(c.historia),
+    ...(c.desde === undefined ? {} : { desde: lerInteiro(c, "desde") }),
   }),
   FETCH: (c, id) => ({ tipo: "FETCH", id, timestamp: lerTimestamp(c) }),
   FETCH_OK: (c, id) => ({ tipo: "FETCH_OK", id, timestamp: lerTimestamp(c) }),

@@ -241,6 +241,8 @@ interface Tabela {
   reserva: number;
   /** De que épocas vem o que há nela. */
   historia: Historia;
+  /** Onde começou a cópia de outro servidor que ainda não acabou; `undefined`, nenhuma. */
+  desde: number | undefined;
 }
 
 /** Um PUT em curso, de quando chega até a resposta. */
@@ -335,6 +337,8 @@ interface Apresentacao {
   readonly reserva: number;
   /** De que épocas vem o que ele tem. */
   readonly historia: Historia;
+  /** Onde começou a cópia que ele não acabou, se não a acabou. */
+  readonly desde: number | undefined;
 }
 
 /** Como o Replicador disca e anota. */
@@ -894,8 +898,8 @@ export class Servidor {
 
   /** O que acompanha a tabela no disco. */
   #nota(): string {
-    const { reserva, historia } = this.#tabela;
-    return JSON.stringify({ reserva, historia });
+    const { reserva, historia, desde } = this.#tabela;
+    return JSON.stringify({ reserva, historia, desde });
   }
 
   /** Seção 5c, quando este não é o líder: encaminha o PUT e devolve a resposta do líder. */
@@ -1150,8 +1154,9 @@ export class Servidor {
   async #tomarDe(nome: string, membro: Membro): Promise<void> {
     const tabela = this.#tabela;
     if (!ehComeco(tabela, membro)) await this.#recomecar(comumAte(tabela, membro));
-    // Antes do primeiro registro: cortado a meio, o que se tem é um começo do que ele tem.
+    // Antes do primeiro registro: cortada a meio, sabe-se de quem era e onde começou.
     tabela.historia = membro.historia;
+    tabela.desde = Math.min(tabela.desde ?? Infinity, tabela.timestamp);
     await this.#guardarNota();
     const relatar = this.#relator(`Recuperando de ${nome}`, tabela.timestamp, membro.timestamp);
     while (membro.timestamp > tabela.timestamp) {
@@ -1161,16 +1166,25 @@ export class Servidor {
       if (registros.length === 0) tabela.timestamp = membro.timestamp;
       relatar(registros);
     }
+    tabela.desde = undefined;
   }
 
-  /** O que há na tabela é de outra história: fica à parte o que é posterior a um timestamp. */
-  async #recomecar(depoisDe: number): Promise<void> {
+  /**
+   * Esvazia a tabela, que não é um começo da do grupo: é de outra história, e fica à parte o que é
+   * posterior a um timestamp; ou uma cópia a meio, e o que nela é de fiar o grupo tem.
+   */
+  async #recomecar(comum: number): Promise<void> {
     this.#replicar();
-    const { versoes } = this.#tabela;
+    const tabela = this.#tabela;
+    const { versoes } = tabela;
+    const aMeio = tabela.desde !== undefined && comum >= tabela.desde;
+    const depoisDe = aMeio ? tabela.timestamp : comum;
     const quantos = [...versoes.values()].filter(({ timestamp }) => timestamp > depoisDe).length;
     const separados = await this.#outra?.chamar("recomecar", depoisDe);
     versoes.clear();
-    this.#tabela.timestamp = 0;
+    tabela.timestamp = 0;
+    tabela.desde = 0;
+    if (aMeio) return this.#opcoes.avisar("Uma cópia interrompida recomeça do princípio");
     const onde = separados?.arquivo ? `ficaram em ${separados.arquivo}` : "perderam-se";
     this.#opcoes.avisar(
       "Aviso: os dados deste servidor são de outra história, e vêm todos do grupo" +
@@ -1217,10 +1231,12 @@ export class Servidor {
     const tabela = this.#tabela;
     const outra = this.#outra!;
     const { sessao } = membro;
-    const comeco = ehComeco(membro, tabela);
+    // A cópia que se começou a receber deste mesmo líder, e não se acabou, continua de onde ia.
+    const destaEpoca = membro.historia.at(-1)?.id === tabela.historia.at(-1)?.id;
+    const comeco = destaEpoca || ehComeco(membro, tabela);
     const timestamp = comeco ? membro.timestamp : 0;
     const descartar = comeco ? undefined : comumAte(membro, tabela);
-    if (!comeco) {
+    if (descartar !== undefined && descartar < (membro.desde ?? Infinity)) {
       this.#opcoes.avisar(`Aviso: ${nome} tem dados de outra história: recebe os do grupo`);
     }
     // A reserva vai antes do primeiro registro: se o líder morre a meio, este já sabe dela.
@@ -1372,8 +1388,8 @@ export class Servidor {
       inserir();
     }
     ligacao.atrasadas.clear();
-    const { timestamp, reserva, historia } = this.#tabela;
-    this.#enviar(conexao, { tipo: "LEADER_OK", id, timestamp, reserva, historia });
+    const { timestamp, reserva, historia, desde } = this.#tabela;
+    this.#enviar(conexao, { tipo: "LEADER_OK", id, timestamp, reserva, historia, desde });
   }
 
   /** O líder recomeçou e busca, página a página, o que este tem depois de um timestamp. */
@@ -1395,6 +1411,8 @@ export class Servidor {
     try {
       if (descartar !== undefined) await this.#recomecar(descartar);
       tabela.historia = historia ?? tabela.historia;
+      // O primeiro SYNC de uma cópia traz a história; o do fim, não.
+      tabela.desde = historia && Math.min(tabela.desde ?? Infinity, timestamp);
       tabela.timestamp = Math.max(tabela.timestamp, timestamp);
       tabela.reserva = Math.max(tabela.reserva, reserva);
       await this.#guardarNota();
@@ -1468,7 +1486,7 @@ export class Servidor {
         }
         if (elo.perdido) throw new Error(`${elo.endereco}: perdido`);
         elo.vigiar();
-        const { timestamp, reserva, historia } = resposta;
+        const { timestamp, reserva, historia, desde } = resposta;
         this.#sessoes.set(numero, {
           elo,
           emDia: false,
@@ -1477,7 +1495,7 @@ export class Servidor {
           levados: [],
           aoConfirmar: undefined,
         });
-        return { sessao: numero, timestamp, reserva, historia };
+        return { sessao: numero, timestamp, reserva, historia, desde };
       }
 
       async buscar(sessao: number, timestamp: number): Promise<Registro[]> {
@@ -1725,13 +1743,20 @@ async function encherTabela(
   outra: Outra<Replicacao> | undefined,
   dados: string | undefined,
 ): Promise<{ tabela: Tabela; aviso: string }> {
-  const tabela: Tabela = { versoes: new Map(), timestamp: 0, reserva: 0, historia: SEM_HISTORIA };
+  const tabela: Tabela = {
+    versoes: new Map(),
+    timestamp: 0,
+    reserva: 0,
+    historia: SEM_HISTORIA,
+    desde: undefined,
+  };
   if (!outra || dados === undefined) return { tabela, aviso: "" };
   const { nota, aviso } = await outra.chamar("abrirDisco", dados);
   if (nota !== "") {
-    const { reserva, historia } = JSON.parse(nota) as Partial<Pick<Tabela, "reserva" | "historia">>;
+    const { reserva, historia, desde } = JSON.parse(nota) as Partial<Tabela>;
     tabela.reserva = reserva ?? 0;
     tabela.historia = historia ?? SEM_HISTORIA;
+    tabela.desde = desde;
   }
   for (let pagina; (pagina = await outra.chamar("ler")).length > 0;) {
     for (const { key, value, timestamp } of pagina) {

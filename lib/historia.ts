@@ -39,6 +39,11 @@ export interface Origem {
   /** O maior timestamp dela. */
   readonly timestamp: number;
   readonly historia: Historia;
+  /**
+   * Onde começou a cópia que ainda não acabou; ausente, nenhuma. A meio, o que se tem depois disto
+   * não é tudo: falta o que, antes, já tinha uma versão mais nova por vir.
+   */
+  readonly desde?: number | undefined;
 }
 
 /**
@@ -51,8 +56,8 @@ export function comumAte(uma: Origem, outra: Origem): number {
   // O que se tem de uma época acabou onde começou a mais curta das seguintes: um líder que perdeu a
   // pasta pode abrir outra antes do fim da anterior, e o que esta tinha a mais perdeu-se. E quem
   // ainda a está a receber só tem até onde vai.
-  const fim = ({ historia, timestamp }: Origem, n: number) =>
-    Math.min(timestamp, ...historia.slice(n + 1).map(({ apos }) => apos));
+  const fim = ({ historia, timestamp, desde = timestamp }: Origem, n: number) =>
+    Math.min(timestamp, desde, ...historia.slice(n + 1).map(({ apos }) => apos));
   for (let n = uma.historia.length - 1; n >= 0; n--) {
     const { id } = uma.historia[n]!;
     const m = outra.historia.findLastIndex((epoca) => epoca.id === id);
@@ -63,17 +68,29 @@ export function comumAte(uma: Origem, outra: Origem): number {
 
 /** Se tudo o que uma tabela tem, a outra também tem: basta-lhe o que a outra tem depois. */
 export function ehComeco(uma: Origem, outra: Origem): boolean {
-  return uma.timestamp === 0 || comumAte(uma, outra) >= uma.timestamp;
+  return uma === outra || uma.timestamp === 0 || comumAte(uma, outra) >= uma.timestamp;
 }
 
-/** A tabela do grupo: a mais adiantada da história de que mais tabelas são um começo. */
+/**
+ * A tabela do grupo: a mais adiantada da história de que mais tabelas são um começo. Num empate, uma
+ * inteira vale mais que uma a meio, e a que começou a copiar mais tarde, mais que as outras; entre
+ * inteiras que não são começo uma da outra, só a do líder (a primeira), se não é vazia, decide.
+ *
+ * @returns `undefined` se não se sabe.
+ */
 export function escolherOrigem<O extends Origem>(origens: readonly O[]): O | undefined {
   const apoios = origens.map((origem) => origens.filter((outra) => ehComeco(outra, origem)).length);
   const maior = Math.max(...apoios);
   const [primeira, ...outras] = origens.filter((_, n) => apoios[n] === maior);
-  // Entre as que são começo umas das outras tanto faz qual; a do líder, que é a primeira, decide
-  // um empate com as que não são. Vazia, não decide nada.
-  const uma = outras.every((outra) => ehComeco(outra, primeira!) && ehComeco(primeira!, outra));
-  const doLider = primeira === origens[0] && primeira!.timestamp > 0;
-  return uma || doLider ? primeira : undefined;
+  const desde = ({ desde }: O) => desde ?? Infinity;
+  let escolhida = primeira!;
+  for (const outra of outras) {
+    if (ehComeco(escolhida, outra) && ehComeco(outra, escolhida)) continue;
+    const inteiras = desde(escolhida) === Infinity && desde(outra) === Infinity;
+    const doLider = escolhida === origens[0] && escolhida.timestamp > 0;
+    if (inteiras && !doLider) return undefined;
+    const melhor = desde(outra) - desde(escolhida) || outra.timestamp - escolhida.timestamp;
+    if (!inteiras && melhor > 0) escolhida = outra;
+  }
+  return escolhida;
 }

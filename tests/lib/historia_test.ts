@@ -47,3 +47,17 @@ Deno.test("escolherOrigem(): a mais adiantada da história de que mais servidore
   assertEquals(escolherOrigem([vazio, grupo, alheio]), undefined, "um líder vazio não desempata");
   assertEquals(escolherOrigem([vazio, vazio, vazio]), vazio);
 });
+
+Deno.test("uma cópia a meio só é de fiar até onde começou, e não ganha a uma inteira", () => {
+  const inteira = origem(2, E1);
+  const aMeio = { ...origem(2, E1), desde: 0 };
+  const adiante = { ...origem(9, E1), desde: 1 };
+  assertEquals([comumAte(aMeio, inteira), ehComeco(aMeio, inteira)], [0, false]);
+  assertEquals(ehComeco(inteira, aMeio), false);
+  assertEquals(escolherOrigem([origem(0), aMeio, inteira]), inteira);
+  assertEquals(escolherOrigem([origem(0), inteira, aMeio]), inteira);
+  assertEquals(escolherOrigem([origem(0), adiante, inteira]), inteira);
+  // Se só há cópias a meio, antes uma que nada.
+  assertEquals(escolherOrigem([origem(0), aMeio]), aMeio);
+  assertEquals(escolherOrigem([origem(0), aMeio, adiante]), adiante);
+});

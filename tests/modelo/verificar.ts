@@ -9,11 +9,57 @@
  * @module
  */
 
-/** Os limites de cada verificação, do modelo `replicacao.pml`. */
-const LIMITES = [
-  { KEYS: 1, PEDIDOS: 1, QUEDAS: 2, ROMPIMENTOS: 1 },
-  { KEYS: 2, PEDIDOS: 1, QUEDAS: 2, ROMPIMENTOS: 1 },
-  { KEYS: 1, PEDIDOS: 2, QUEDAS: 1, ROMPIMENTOS: 1 },
+/** Uma verificação: os limites, do modelo `replicacao.pml`, e o que se espera. */
+interface Verificacao {
+  readonly limites: Record<string, number>;
+  /** A propriedade que se espera ver quebrada, e porquê; ausente, nenhuma. */
+  readonly quebra?: { readonly qual: keyof typeof QUEBRAS; readonly porque: string };
+}
+
+/** Como o laudo diz que uma propriedade se quebrou. */
+const QUEBRAS = {
+  D: /assertion violated .*tab\[/,
+  E: /assertion violated \(o!=255\)/,
+};
+
+/** Uma pasta perdida e, depois, uma cópia antiga de uma pasta: sempre um só estragado. */
+const COPIA = { KEYS: 1, PEDIDOS: 1, QUEDAS: 1, ROMPIMENTOS: 0, COPIAS: 1, UM_SO: 1 };
+/** O mesmo, e mais uma queda do líder, que volta com a sua pasta. */
+const COPIA_E_QUEDA = { ...COPIA, MORTES: 1, SO_PUTS: 1, SO_O_LIDER: 1 };
+/** Três PUTs em duas keys, uma conexão rompida, e a pasta de um perdida. */
+const A_MEIO = { KEYS: 2, PEDIDOS: 2, QUEDAS: 1, ROMPIMENTOS: 1, UM_SO: 1, SO_PUTS: 1 };
+
+const VERIFICACOES: readonly Verificacao[] = [
+  { limites: { KEYS: 1, PEDIDOS: 1, QUEDAS: 2, ROMPIMENTOS: 1 } },
+  { limites: { KEYS: 2, PEDIDOS: 1, QUEDAS: 2, ROMPIMENTOS: 1 } },
+  { limites: { KEYS: 1, PEDIDOS: 2, QUEDAS: 1, ROMPIMENTOS: 1 } },
+  { limites: COPIA },
+  {
+    limites: { ...COPIA, PELO_TIMESTAMP: 1 },
+    quebra: { qual: "D", porque: "de propósito: o maior timestamp no lugar da história" },
+  },
+  {
+    limites: { ...COPIA_E_QUEDA, SEM_E: 1, FIM_PELA_SEGUINTE: 1 },
+    quebra: {
+      qual: "D",
+      porque:
+        "um erro que já houve: uma época acabava onde começava a seguinte, que pode não ser o menor",
+    },
+  },
+  { limites: { ...COPIA_E_QUEDA, SEM_E: 1 } },
+  {
+    limites: { ...A_MEIO, SEM_O_QUE_FALTA: 1 },
+    quebra: { qual: "D", porque: "um erro que já houve: uma cópia a meio passava por inteira" },
+  },
+  { limites: A_MEIO },
+  // Um erro do programa: corrigido, a verificação que se quebra sai daqui.
+  {
+    limites: COPIA_E_QUEDA,
+    quebra: {
+      qual: "E",
+      porque: "com a pasta o líder esquece o timestamp de um SYNC, e não decide",
+    },
+  },
 ];
 
 /** Memória para os estados, em MB, e profundidade da busca. */
@@ -34,14 +80,18 @@ async function rodar(pasta: string, comando: string, args: string[]): Promise<st
   return texto;
 }
 
-/** Verifica o modelo dentro de uns limites; devolve o número de estados. @throws se há um erro. */
-async function verificar(pasta: string, limites: Record<string, number>): Promise<number> {
+/** Verifica o modelo; devolve quantos estados viu. @throws se não deu o que se espera. */
+async function verificar(pasta: string, { limites, quebra }: Verificacao): Promise<number> {
   const definicoes = Object.entries(limites).map(([nome, valor]) => `-D${nome}=${valor}`);
   await rodar(pasta, "spin", [...definicoes, "-a", "replicacao.pml"]);
   const opcoes = ["-w", "-O2", "-DSAFETY", "-DCOLLAPSE", `-DMEMLIM=${MEMORIA_MB}`];
   await rodar(pasta, "cc", [...opcoes, "-o", "pan", "pan.c"]);
   const laudo = await rodar(pasta, "./pan", ["-E", `-m${PROFUNDIDADE}`]);
   const estados = Number(/(\S+) states, stored/.exec(laudo)?.[1]);
+  if (quebra) {
+    if (QUEBRAS[quebra.qual].test(laudo)) return estados;
+    throw new Error(`esperava ver quebrada a propriedade ${quebra.qual}:\n${laudo}`);
+  }
   if (!/errors: 0\b/.test(laudo) || /not completed|max search depth/.test(laudo)) {
     throw new Error(`o modelo tem um erro, ou a busca não acabou:\n${laudo}`);
   }
@@ -52,12 +102,16 @@ if (import.meta.main) {
   const pasta = await Deno.makeTempDir({ prefix: "kv-modelo-" });
   try {
     await Deno.copyFile(MODELO, `${pasta}/replicacao.pml`);
-    for (const limites of LIMITES) {
+    for (const verificacao of VERIFICACOES) {
+      const { limites, quebra } = verificacao;
       const inicio = performance.now();
-      const estados = await verificar(pasta, limites);
+      const estados = await verificar(pasta, verificacao);
       const nome = Object.entries(limites).map(([nome, valor]) => `${valor} ${nome}`).join(", ");
       const segundos = Math.round((performance.now() - inicio) / 1000);
-      escrever(`${nome}: nenhum erro em ${estados} estados (${segundos} s)`);
+      const laudo = quebra
+        ? `quebra ${quebra.qual}, como se espera (${quebra.porque}),`
+        : "nenhum erro";
+      escrever(`${nome}: ${laudo} em ${estados} estados (${segundos} s)`);
     }
   } catch (erro) {
     if (!(erro instanceof Deno.errors.NotFound)) throw erro;
