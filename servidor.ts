@@ -359,8 +359,8 @@ interface Replicacao {
   ler(): Registro[];
   /** Guarda uma nota em disco, depois de tudo o que já foi mandado. */
   guardar(nota: string): Promise<void>;
-  /** Esvazia o disco, e põe à parte o que é posterior a um timestamp; sem disco, nada. */
-  recomecar(depoisDe: number): Separados | undefined;
+  /** Esvazia o disco, fica com a nota, e põe à parte o que é posterior a um timestamp; sem disco, nada. */
+  recomecar(depoisDe: number, nota: string): Separados | undefined;
   iniciar(opcoes: OpcoesDoReplicador): void;
   /** Disca e mostra o token: só então aquele endereço é um seguidor. */
   juntar(endereco: Endereco, token: string): Promise<Apresentacao>;
@@ -892,14 +892,8 @@ export class Servidor {
       const { reserva } = this.#tabela;
       linhas.push(new Mensagem({ tipo: "SYNC", timestamp: ate, reserva }).linha());
     }
-    const nota = renova ? this.#nota() : undefined;
+    const nota = renova ? notaDe(this.#tabela) : undefined;
     this.#outra.avisar("replicar", linhas, dados ? registros : [], ate, nota);
-  }
-
-  /** O que acompanha a tabela no disco. */
-  #nota(): string {
-    const { reserva, historia, desde } = this.#tabela;
-    return JSON.stringify({ reserva, historia, desde });
   }
 
   /** Seção 5c, quando este não é o líder: encaminha o PUT e devolve a resposta do líder. */
@@ -1166,7 +1160,6 @@ export class Servidor {
       if (registros.length === 0) tabela.timestamp = membro.timestamp;
       relatar(registros);
     }
-    tabela.desde = undefined;
   }
 
   /**
@@ -1180,10 +1173,10 @@ export class Servidor {
     const aMeio = tabela.desde !== undefined && comum >= tabela.desde;
     const depoisDe = aMeio ? tabela.timestamp : comum;
     const quantos = [...versoes.values()].filter(({ timestamp }) => timestamp > depoisDe).length;
-    const separados = await this.#outra?.chamar("recomecar", depoisDe);
+    const vazia = { ...tabela, timestamp: 0, desde: 0 };
+    const separados = await this.#outra?.chamar("recomecar", depoisDe, notaDe(vazia));
     versoes.clear();
-    tabela.timestamp = 0;
-    tabela.desde = 0;
+    Object.assign(tabela, vazia);
     if (aMeio) return this.#opcoes.avisar("Uma cópia interrompida recomeça do princípio");
     const onde = separados?.arquivo ? `ficaram em ${separados.arquivo}` : "perderam-se";
     this.#opcoes.avisar(
@@ -1208,6 +1201,7 @@ export class Servidor {
     const tabela = this.#tabela;
     const epoca = { id: this.#mundo.sigilo(), apos: tabela.timestamp };
     tabela.historia = [...tabela.historia, epoca].slice(-EPOCAS_MAX);
+    tabela.desde = undefined;
     // A reserva que alguém já conhecia pode ter sido usada; a nova começa depois.
     if (tabela.reserva > 0) tabela.timestamp = tabela.reserva - 1;
     tabela.reserva += RESERVA;
@@ -1220,7 +1214,7 @@ export class Servidor {
   async #guardarNota(): Promise<void> {
     // Quem recebe esta confirmação conta com tudo o que veio antes: segue à frente.
     this.#replicar();
-    await this.#outra?.chamar("guardar", this.#nota());
+    await this.#outra?.chamar("guardar", notaDe(this.#tabela));
   }
 
   /**
@@ -1413,7 +1407,9 @@ export class Servidor {
       tabela.historia = historia ?? tabela.historia;
       // O primeiro SYNC de uma cópia traz a história; o do fim, não.
       tabela.desde = historia && Math.min(tabela.desde ?? Infinity, timestamp);
-      tabela.timestamp = Math.max(tabela.timestamp, timestamp);
+      // Até este timestamp tem tudo, se não há REPLICATIONs que a espera pedida ainda retém.
+      const ate = this.#ligacao.atrasadas.size > 0 ? 0 : timestamp;
+      tabela.timestamp = Math.max(tabela.timestamp, ate);
       tabela.reserva = Math.max(tabela.reserva, reserva);
       await this.#guardarNota();
       this.#enviar(conexao, { tipo: "SYNC_OK", id, timestamp });
@@ -1622,8 +1618,8 @@ export class Servidor {
         return new Promise((resolver) => this.#aoGravar.push(resolver));
       }
 
-      recomecar(depoisDe: number): Separados | undefined {
-        const separados = this.#disco?.recomecar(depoisDe);
+      recomecar(depoisDe: number, nota: string): Separados | undefined {
+        const separados = this.#disco?.recomecar(depoisDe, nota);
         // O que se confirmou era da outra história.
         this.#confirmado = 0;
         this.#gravado = 0;
@@ -1738,6 +1734,11 @@ function abrirOutra(
   return { ...outra, thread };
 }
 
+/** O que acompanha a tabela no disco. */
+function notaDe({ timestamp, reserva, historia, desde }: Tabela): string {
+  return JSON.stringify({ timestamp, reserva, historia, desde });
+}
+
 /** Uma tabela com o que está no disco, se há disco; e o que há a avisar. */
 async function encherTabela(
   outra: Outra<Replicacao> | undefined,
@@ -1753,7 +1754,8 @@ async function encherTabela(
   if (!outra || dados === undefined) return { tabela, aviso: "" };
   const { nota, aviso } = await outra.chamar("abrirDisco", dados);
   if (nota !== "") {
-    const { reserva, historia, desde } = JSON.parse(nota) as Partial<Tabela>;
+    const { timestamp, reserva, historia, desde } = JSON.parse(nota) as Partial<Tabela>;
+    tabela.timestamp = timestamp ?? 0;
     tabela.reserva = reserva ?? 0;
     tabela.historia = historia ?? SEM_HISTORIA;
     tabela.desde = desde;
@@ -1761,7 +1763,7 @@ async function encherTabela(
   for (let pagina; (pagina = await outra.chamar("ler")).length > 0;) {
     for (const { key, value, timestamp } of pagina) {
       tabela.versoes.set(key, { value, timestamp });
-      tabela.timestamp = timestamp;
+      tabela.timestamp = Math.max(tabela.timestamp, timestamp);
     }
   }
   return { tabela, aviso };

@@ -63,8 +63,11 @@ export interface Disco {
    * `ate` é o que se confirma quando isto, e tudo o que veio antes, estiver sincronizado.
    */
   gravar(linhas: readonly Linha[], ate: number, nota?: string): void;
-  /** Põe num arquivo à parte as linhas de timestamp maior que este, e esvazia a tabela. */
-  recomecar(depoisDe: number): Separados;
+  /**
+   * Põe num arquivo à parte as linhas de timestamp maior que este, e esvazia a tabela; com ela, de
+   * uma vez, muda a nota.
+   */
+  recomecar(depoisDe: number, nota: string): Separados;
   /** Grava o que está na fila, e fecha. */
   fechar(): void;
 }
@@ -237,11 +240,11 @@ function abrirTabela(banco: DatabaseSync, aberta: Aberta): Disco {
       return linhas;
     },
     gravar: gravacao.gravar,
-    recomecar(depoisDe) {
+    recomecar(depoisDe, nota) {
       gravacao.agora();
       const consulta = banco.prepare("SELECT * FROM tabela WHERE timestamp > ? ORDER BY timestamp");
       const separados = separar(pasta, lerTabela(consulta, depoisDe));
-      gravacao.esvaziar("DELETE FROM tabela");
+      gravacao.esvaziar("DELETE FROM tabela", nota);
       return separados;
     },
     fechar() {

@@ -52,8 +52,8 @@ export interface Gravacao {
   gravar(linhas: readonly Linha[], ate: number, nota?: string): void;
   /** Grava já o que está na fila. @throws {Error} se não pode. */
   agora(): void;
-  /** Com a fila vazia, faz uma transação que esquece o que se confirmou. @throws {Error} se não pode. */
-  esvaziar(comando: string): void;
+  /** Com a fila vazia, uma transação que esquece o que se confirmou, e fica com a nota. @throws {Error} se não pode. */
+  esvaziar(comando: string, nota: string): void;
   /** Grava o que está na fila, se pode, e não grava mais nada. */
   fechar(): void;
 }
@@ -122,8 +122,11 @@ export function abrirGravacao(banco: DatabaseSync, opcoes: OpcoesDaGravacao): Gr
       marcar(0);
     },
     agora,
-    esvaziar(comando) {
-      transacao(() => banco.exec(comando));
+    esvaziar(comando, nota) {
+      transacao(() => {
+        banco.exec(comando);
+        anotar.run(nota);
+      });
       fila.ate = 0;
     },
     fechar() {

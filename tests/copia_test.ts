@@ -29,8 +29,9 @@ function liderDeMentira(porta: number) {
       await fio.pedir({ ...sync(timestamp), historia: HISTORIA });
       return {
         fio,
-        async emDia() {
-          await fio.pedir(sync(timestamp));
+        timestamp,
+        async emDia(ate = timestamp) {
+          await fio.pedir(sync(ate));
           await join.enviar({ tipo: "JOIN_OK", id });
         },
         async cortar() {
@@ -85,5 +86,32 @@ Deno.test("uma cópia a meio, e o líder perdido: o que o outro tinha não se pe
     await d.cortar();
     lider.fechar();
     await conferir(porta, [C, D]);
+  }
+});
+
+Deno.test("um seguidor recomeçado com a sua pasta diz o timestamp que já tinha, e nem mais nem menos", async () => {
+  const [porta] = portasLivres(1) as [number];
+  const dados = await Deno.makeTempDir({ prefix: "kv-nota-" });
+  const lider = liderDeMentira(porta);
+  const comecar = (atraso: number) =>
+    Servidor.iniciar({ porta: 0, lider: `127.0.0.1:${porta}`, dados, atraso });
+  try {
+    // Em dia até um timestamp que não é o de nenhum registro: o de um líder que recomeçou.
+    let seguidor = await comecar(60_000);
+    let sessao = await lider.receber();
+    await sessao.emDia(500);
+    // Recebida e ainda por aplicar, não é sua: o SYNC que vem atrás dela não diz o contrário.
+    await sessao.fio.enviar(registro("REPLICATION", "a", 501));
+    await sessao.fio.pedir({ tipo: "SYNC", id: 3, timestamp: 501, reserva: 2_000_000 });
+    await seguidor.parar();
+    await sessao.cortar();
+    seguidor = await comecar(0);
+    sessao = await lider.receber();
+    assertEquals(sessao.timestamp, 500);
+    await sessao.cortar();
+    await seguidor.parar();
+  } finally {
+    lider.fechar();
+    await Deno.remove(dados, { recursive: true });
   }
 });

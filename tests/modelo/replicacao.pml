@@ -18,9 +18,10 @@
  * líder, até que abra).
  *
  * PELO_TIMESTAMP quebra o protocolo de propósito: no lugar da história, vale o maior
- * timestamp. FIM_PELA_SEGUINTE e SEM_O_QUE_FALTA são erros que o programa já teve: uma época
- * que acaba onde começa a seguinte, e uma cópia a meio que passa por inteira. SEM_E não
- * verifica E. Ver `verificar.ts`.
+ * timestamp. FIM_PELA_SEGUINTE, SEM_O_QUE_FALTA e SEM_TIMESTAMP são erros que o programa já
+ * teve: uma época que acaba onde começa a seguinte, uma cópia a meio que passa por inteira, e
+ * uma pasta que só sabe o timestamp dos seus registros, e não o de um SYNC. SEM_E não verifica
+ * E. Ver `verificar.ts`.
  *
  * O que o modelo deixa de fora: o encaminhamento (um PUT por um seguidor é, para
  * a replicação, um PUT no líder), os prazos (um cliente desiste quando quer), o
@@ -115,6 +116,7 @@ byte copias = COPIAS;
 bool ruim[3];              /* quem está estragado */
 bool haCopia;              /* a cópia de uma pasta */
 byte copiaTab[KEYS];
+byte copiaMaior;
 byte copiaReserva;
 byte copiaEpoca;
 byte copiaDesde;
@@ -308,8 +310,9 @@ inline esvaziar(s) {
   maior[s] = 0; i = 0
 }
 
-/* Quem volta com uma pasta sabe o timestamp dos seus registros, e nenhum outro. */
+/* Quem volta com uma pasta sabe por ela o timestamp que tinha. */
 inline lerPasta(s) {
+#ifdef SEM_TIMESTAMP
   maior[s] = 0;
   i = 0;
   do
@@ -321,7 +324,9 @@ inline lerPasta(s) {
     i++
   :: else -> break
   od;
-  vida[s]++; i = 0
+  i = 0;
+#endif
+  vida[s]++
 }
 
 /* Morre o líder: nada sobra das conexões; quem esperava um PUT não sabe dele. */
@@ -430,7 +435,7 @@ active proctype Lider() {
       :: reserva[f + 1] > reserva[0] -> reserva[0] = reserva[f + 1]
       :: else
       fi
-    :: else -> assert(maior[f + 1] <= maior[0])
+    :: else
     fi;
     sessao[f] = LIDO; f = 0
   }
@@ -493,7 +498,7 @@ active proctype Lider() {
 #endif
     };
     if
-    :: comeco[0] -> mandar(f, ENTRA, epoca[0], levados[f], reserva[0])
+    :: comeco[0] -> assert(levados[f] <= maior[0]); mandar(f, ENTRA, epoca[0], levados[f], reserva[0])
     :: else -> levados[f] = 0; confirmado[f] = 0; mandar(f, DESCARTA, epoca[0], 0, reserva[0])
     fi;
     sessao[f] = LEVANDO;
@@ -713,7 +718,8 @@ inline voltarComCopia(s) {
   :: i < KEYS -> TAB(s, i) = copiaTab[i]; i++
   :: else -> break
   od;
-  reserva[s] = copiaReserva; epoca[s] = copiaEpoca; desde[s] = copiaDesde; ruim[s] = true;
+  maior[s] = copiaMaior; reserva[s] = copiaReserva; epoca[s] = copiaEpoca; desde[s] = copiaDesde; ruim[s] = true;
+  i = 0;
   lerPasta(s)
 }
 
@@ -756,7 +762,7 @@ end:
     :: i < KEYS -> copiaTab[i] = TAB(f, i); i++
     :: else -> break
     od;
-    copiaReserva = reserva[f]; copiaEpoca = epoca[f]; copiaDesde = desde[f];
+    copiaMaior = maior[f]; copiaReserva = reserva[f]; copiaEpoca = epoca[f]; copiaDesde = desde[f];
     f = 0; i = 0
   }
 #endif

@@ -46,20 +46,19 @@ const VERIFICACOES: readonly Verificacao[] = [
         "um erro que já houve: uma época acabava onde começava a seguinte, que pode não ser o menor",
     },
   },
-  { limites: { ...COPIA_E_QUEDA, SEM_E: 1 } },
+  {
+    limites: { ...COPIA_E_QUEDA, SEM_TIMESTAMP: 1 },
+    quebra: {
+      qual: "E",
+      porque: "um erro que já houve: com a pasta, o líder esquecia o timestamp de um SYNC",
+    },
+  },
+  { limites: COPIA_E_QUEDA },
   {
     limites: { ...A_MEIO, SEM_O_QUE_FALTA: 1 },
     quebra: { qual: "D", porque: "um erro que já houve: uma cópia a meio passava por inteira" },
   },
   { limites: A_MEIO },
-  // Um erro do programa: corrigido, a verificação que se quebra sai daqui.
-  {
-    limites: COPIA_E_QUEDA,
-    quebra: {
-      qual: "E",
-      porque: "com a pasta o líder esquece o timestamp de um SYNC, e não decide",
-    },
-  },
 ];
 
 /** Memória para os estados, em MB, e profundidade da busca. */
