@@ -398,6 +398,41 @@ function lerKey(campos: Campos): string {
   return key;
 }
 
+// === O que um operador pergunta ==============================================
+// Por HTTP, e não pela conexão dos clientes: ver `--saude`, e `estado` no cliente.
+
+/** Como está um servidor: é o que `/readyz` responde. */
+export interface EstadoDoServidor {
+  /** Se é de lhe mandar pedidos: a tabela dele é a do grupo, ainda que se vá atrasando. */
+  readonly pronto: boolean;
+  /** Se um PUT anda já; num seguidor, se há a quem o encaminhar. */
+  readonly aceitaPuts: boolean;
+  /** Por que não está pronto ou não aceita PUTs; vazio, nada falta. */
+  readonly motivo: string;
+  /** Vazio, enquanto ainda enche a tabela. */
+  readonly papel: "lider" | "seguidor" | "unico" | "";
+  /** Por onde os outros servidores o alcançam, `IP:PORTA`, e o líder dele. */
+  readonly servidor: string;
+  readonly lider: string;
+  /** Por quantos outros servidores espera; num seguidor, zero. */
+  readonly replicas: number;
+  /** No líder, os seguidores em dia; num seguidor em dia, o líder. */
+  readonly emDia: readonly string[];
+  /** No líder, os que estão sendo postos em dia. */
+  readonly entrando: readonly string[];
+  /** Os que se perderam: desde quando (ISO 8601), e há quantos segundos. */
+  readonly faltam: readonly { servidor: string; desde: string; segundos: number }[];
+  /** No líder, os que faltam e ainda ninguém viu. */
+  readonly porVir: number;
+  /** O maior timestamp que conhece, e até onde está guardado: no líder, em todos. */
+  readonly timestamp: number;
+  readonly confirmado: number;
+  readonly keys: number;
+  /** Nome curto da história de que vem o que tem; vazio, ainda nenhuma. */
+  readonly epoca: string;
+  readonly versao: string;
+}
+
 // === A conexão que leva mensagens ============================================
 // Quem pergunta disca. Cada conexão leva linhas, enquadradas por TextLineStream; numa
 // que nós discamos, pedidos num sentido e respostas no outro.

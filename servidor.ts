@@ -36,10 +36,11 @@
 import { type Ouvinte, semEspera } from "./lib/canal.ts";
 import { atender, type Outra, type Porta } from "./lib/chamadas.ts";
 import type { Conexao } from "./lib/conexao.ts";
-import { abrirConexoes, type Conexoes } from "./lib/conexoes.ts";
+import { abrirConexoes, type Conexoes, type ContasDasConexoes } from "./lib/conexoes.ts";
 import { abrirDisco, type AvisosDoDisco, type Disco, type Separados } from "./lib/disco.ts";
 import { type Endereco, lerEndereco, lerIp, lerPorta, textoDoEndereco } from "./lib/endereco.ts";
 import { abrirFila, type NaFila } from "./lib/fila.ts";
+import type { MedidasDoDisco } from "./lib/gravacao.ts";
 import {
   comumAte,
   ehComeco,
@@ -48,11 +49,21 @@ import {
   type Historia,
   SEM_HISTORIA,
 } from "./lib/historia.ts";
+import {
+  abrirHistograma,
+  contar,
+  type Contas,
+  type Histograma,
+  type Metrica,
+  observar,
+  textoDasMetricas,
+} from "./lib/metricas.ts";
 import { inteiroEntre, lerArgumentos, lerOpcao } from "./lib/opcoes.ts";
 import { type Elo, falhaDefinitiva } from "./lib/pedidos.ts";
 import { abrirRastro, type Rastro } from "./lib/rastro.ts";
 import { abrirRelato } from "./lib/relato.ts";
 import { juntarEmLotes, LOTE_MAX } from "./lib/saida.ts";
+import { abrirSaude, type Saude } from "./lib/saude.ts";
 import {
   type Certificado,
   type Desafios,
@@ -76,6 +87,7 @@ import {
   type CorpoDe,
   discar,
   enquadrar,
+  type EstadoDoServidor,
   LINHA_BYTES_MAX,
   LINHA_DE_SERVIDOR_BYTES_MAX,
   Mensagem,
@@ -83,6 +95,7 @@ import {
   type Mundo,
   type Registro,
   responderProva,
+  type Tipo,
   VERSAO,
 } from "./mensagem.ts";
 
@@ -141,6 +154,8 @@ const ESPERAS = {
   buscar: 10_000,
   /** Pela confirmação de uma página levada, antes da próxima. */
   pagina: 5,
+  /** Pelo que a outra thread tem medido; ocupada com um disco lento, vale o que disse antes. */
+  medir: 500,
 } as const;
 
 /** Do prazo de um PUT encaminhado, a parte guardada para a resposta do líder voltar. */
@@ -186,6 +201,8 @@ export interface OpcoesDoServidor {
   tls?: Certificado & { ca?: string | undefined } | undefined;
   /** Arquivo onde se anota cada mensagem enviada e recebida (nenhum). */
   rastro?: string | undefined;
+  /** Onde responder, em HTTP, a quem opera: `/livez`, `/readyz`, `/metrics` (em lado nenhum). */
+  saude?: Endereco | undefined;
   /** Recebe cada linha das que o enunciado pede (nada); não pode demorar. */
   imprimir?: ((linha: string) => void) | undefined;
   /** Recebe os avisos: o que um operador gostaria de saber (nada). */
@@ -243,17 +260,21 @@ interface Tabela {
   historia: Historia;
   /** Onde começou a cópia de outro servidor que ainda não acabou; `undefined`, nenhuma. */
   desde: number | undefined;
+  /** Até onde está guardado: no líder, em todos os servidores; num seguidor, nele. */
+  confirmado: number;
 }
 
 /** Um PUT em curso, de quando chega até a resposta. */
 interface Escrita {
+  readonly tipo: "PUT" | "FORWARD";
   readonly id: number | undefined;
   readonly key: string;
   readonly value: string;
   /** Endereço do cliente que pediu, ainda que outro servidor tenha encaminhado. */
   readonly origem: string;
   readonly conexao: Conexao;
-  /** Quando acaba o prazo. */
+  /** Quando se leu a linha que o trouxe, e quando acaba o prazo. */
+  readonly lida: number;
   readonly vence: number;
   /** Caracteres que ocupa. */
   readonly tamanho: number;
@@ -267,14 +288,20 @@ interface Membro extends Apresentacao {
   readonly perda: PromiseWithResolvers<never>;
 }
 
+/** Um servidor que falta: desde quando, no relógio do mundo, e até onde tinha confirmado. */
+interface Ausente {
+  readonly desde: number;
+  readonly confirmado: number;
+}
+
 /** O grupo, como o líder o vê. */
 interface Grupo {
   /** Seguidores presentes, por endereço. */
   readonly membros: Map<string, Membro>;
   /** Endereços sendo discados. */
   readonly entrando: Set<string>;
-  /** Endereços dos que se perderam e ainda não voltaram. */
-  readonly perdidos: Set<string>;
+  /** Os que se perderam e ainda não voltaram, por endereço. */
+  readonly perdidos: Map<string, Ausente>;
   /** Se, desde o início, todos já estiveram presentes, e a tabela é a do grupo; e quem espera por isso. */
   aberto: boolean;
   /** O líder está a reunir o que os outros têm, para abrir; e a última queixa que fez disso. */
@@ -295,6 +322,10 @@ interface Ligacao {
   conexao: Conexao | undefined;
   /** Se o líder aceitou este servidor: pode-se encaminhar PUTs. */
   integrado: boolean;
+  /** Desde quando não é assim. */
+  semLiderDesde: number;
+  /** Se já esteve em dia desde que começou, ou desde que esvaziou a tabela. */
+  pronto: boolean;
   /** Avisa que o elo ou a conexão do líder se perdeu. */
   aoPerder: () => void;
   /** REPLICATION recebidas e, por `atraso`, ainda não aplicadas: como desistir da espera. */
@@ -322,8 +353,8 @@ export function confirmadoPorTodos(quantos: number, confirmados: readonly number
 interface Noticias {
   /** Todos (os seguidores, e o disco se há) têm tudo até este timestamp. */
   confirmado(ate: number): void;
-  /** Um seguidor se perdeu. */
-  perdido(sessao: number, motivo: string): void;
+  /** Um seguidor se perdeu, tendo confirmado até um timestamp. */
+  perdido(sessao: number, motivo: string, confirmado: number): void;
   /** O disco não grava, por este motivo; vazio, voltou a gravar. */
   disco(motivo: string): void;
 }
@@ -379,8 +410,36 @@ interface Replicacao {
     ate: number,
     nota: string | undefined,
   ): void;
+  /** O que tem feito, para quem opera. */
+  medir(): MedidasDoReplicador;
   /** Grava o que falta, e fecha o disco. */
   fechar(): void;
+}
+
+// === O que um operador vê ====================================================
+
+/** O que um servidor conta; só se há quem lho pergunte. */
+interface Medidas {
+  /** Respostas, por tipo de pedido e por resultado. */
+  readonly respostas: { [tipo: string]: Contas };
+  /** De quando a linha foi lida até a resposta, por tipo, em segundos. */
+  readonly tempos: { readonly [tipo: string]: Histograma };
+  /** Registros levados a quem voltou, e quantas vezes alguém ficou em dia. */
+  levados: number;
+  postosEmDia: number;
+}
+
+/** Até onde um seguidor confirmou, e há quantos segundos se lhe mandou o que não confirma. */
+interface MedidasDoSeguidor {
+  readonly servidor: string;
+  readonly confirmado: number;
+  readonly segundos: number;
+}
+
+/** O que conta a outra thread. */
+interface MedidasDoReplicador {
+  readonly seguidores: readonly MedidasDoSeguidor[];
+  readonly disco: MedidasDoDisco | undefined;
 }
 
 // === A classe Servidor =======================================================
@@ -418,10 +477,14 @@ export class Servidor {
   readonly #outra: Partes["outra"];
   /** Por que o disco não grava; vazio, se grava. Enquanto não grava, não há PUTs. */
   #discoFalho = "";
+  readonly #saude: Saude | undefined;
+  readonly #medidas: Medidas | undefined;
+  /** O que a outra thread disse da última vez. */
+  #medidasDaOutra: MedidasDoReplicador = { seguidores: [], disco: undefined };
   readonly #grupo: Grupo = {
     membros: new Map(),
     entrando: new Set(),
-    perdidos: new Set(),
+    perdidos: new Map(),
     aberto: false,
     reuniao: undefined,
     queixa: "",
@@ -459,22 +522,28 @@ export class Servidor {
     const souLider = !outro || textoDoEndereco(outro) === textoDoEndereco(anuncio ?? meu);
     const noticias: Noticias = {
       confirmado: (ate) => servidor.#confirmar(ate),
-      perdido: (sessao, motivo) => servidor.#perderMembro(sessao, motivo),
+      perdido: (...perda) => servidor.#perderMembro(...perda),
       disco: (motivo) => servidor.#notarDisco(motivo),
     };
+    let servidor: Servidor;
+    // Responde a quem opera já enquanto enche a tabela: está vivo, e ainda não está pronto.
+    const saude = opcoes.saude && abrirSaude(opcoes.saude, {
+      estado: () => servidor?.estado ?? aEncher(outro ?? meu, anuncio ?? meu),
+      metricas: () => servidor?.metricas() ?? "",
+    });
     const outra = (souLider && replicas > 0) || dados !== undefined
       ? abrirOutra(mundo, noticias)
       : undefined;
-    let servidor: Servidor;
     try {
       // Quem não pode responder ainda não atende: primeiro a tabela, depois o endereço.
       const { tabela, aviso } = await encherTabela(outra, dados);
       if (aviso) opcoes.avisar?.(`Aviso: ${aviso}`);
-      const partes = { meu, anuncio, lider: souLider ? undefined : outro, outra, tabela };
+      const partes = { meu, anuncio, lider: souLider ? undefined : outro, outra, saude, tabela };
       servidor = new Servidor({ ...opcoes, replicas }, mundo, partes);
     } catch (erro) {
       await outra?.chamar("fechar").catch(() => {});
       outra?.thread.terminate();
+      await saude?.fechar();
       throw erro;
     }
     try {
@@ -503,12 +572,21 @@ export class Servidor {
     this.#mundo = mundo;
     this.#lider = partes.lider;
     this.#outra = partes.outra;
+    this.#saude = partes.saude;
+    this.#medidas = partes.saude && {
+      respostas: {},
+      tempos: { PUT: abrirHistograma(), FORWARD: abrirHistograma(), GET: abrirHistograma() },
+      levados: 0,
+      postosEmDia: 0,
+    };
     this.#tabela = partes.tabela;
     this.#ligacao = {
       token: mundo.sigilo(),
       elo: undefined,
       conexao: undefined,
       integrado: false,
+      semLiderDesde: mundo.agora(),
+      pronto: false,
       aoPerder: () => {},
       atrasadas: new Map(),
       paginas: undefined,
@@ -593,6 +671,11 @@ export class Servidor {
     return this.#fim.promise;
   }
 
+  /** Onde responde a quem opera, `IP:PORTA`; `undefined`, em lado nenhum. */
+  get saude(): string | undefined {
+    return this.#saude?.endereco;
+  }
+
   /** Como discar para os outros servidores. */
   get #seguranca(): Seguranca {
     const { segredo, tls } = this.#opcoes;
@@ -624,6 +707,7 @@ export class Servidor {
     this.#outra?.desligar("servidor parado");
     this.#grupo.abertura.resolve();
     await this.#tarefas.acabarem();
+    await this.#saude?.fechar();
     this.#rastro?.[Symbol.dispose]();
     this.#fim.resolve();
   }
@@ -659,7 +743,7 @@ export class Servidor {
     if (!vez) {
       const { aEspera } = LIMITES.linhasGrandes;
       const motivo = `Conexão recusada: ${noLimite(`há ${aEspera} linhas compridas à espera`)}`;
-      return this.#conexoes.dispensar(conexao, linhaDeRecusa(undefined, motivo));
+      return this.#conexoes.dispensar(conexao, linhaDeRecusa(undefined, motivo), "memoria");
     }
     await vez;
     let minha = true;
@@ -731,7 +815,7 @@ export class Servidor {
       return this.#enviar(conexao, resposta.corpo);
     }
     const motivo = "Conexão recusada: este servidor exige a prova do segredo";
-    this.#conexoes.dispensar(conexao, linhaDeRecusa(Mensagem.idDe(item), motivo));
+    this.#conexoes.dispensar(conexao, linhaDeRecusa(Mensagem.idDe(item), motivo), "prova");
   }
 
   /** Um item, um tratamento: o único lugar onde o tipo da mensagem decide. */
@@ -742,14 +826,16 @@ export class Servidor {
     } catch (erro) {
       return this.#recusar(conexao, Mensagem.idDe(item), (erro as Error).message);
     }
+    const { prazo } = this.#opcoes;
     if (this.#encerrando && ["GET", "PUT", "FORWARD"].includes(corpo.tipo)) {
-      return this.#recusar(conexao, corpo.id, "Pedido recusado: o servidor está parando");
+      const motivo = "Pedido recusado: o servidor está parando";
+      return this.#recusar(conexao, corpo.id, motivo, corpo.tipo);
     }
     switch (corpo.tipo) {
       case "GET":
-        return this.#tratarGet(conexao, corpo);
+        return this.#tratarGet(conexao, corpo, lida);
       case "PUT":
-        return this.#tratarPut(conexao, corpo, conexao.endereco, lida + this.#opcoes.prazo);
+        return this.#tratarPut(conexao, corpo, conexao.endereco, lida, lida + prazo);
       case "PULSE":
         return this.#enviar(conexao, { tipo: "PULSE_OK", id: corpo.id });
       case "JOIN":
@@ -757,11 +843,16 @@ export class Servidor {
       case "LEADER":
         return this.#tratarLeader(conexao, corpo);
       case "AUTH":
-        return this.#recusar(conexao, corpo.id, "AUTH recusado: este servidor não tem segredo");
+        return this.#recusar(
+          conexao,
+          corpo.id,
+          "AUTH recusado: este servidor não tem segredo",
+          "AUTH",
+        );
     }
     if (corpo.tipo === "FORWARD" && this.souLider && conexao.confianca === "par") {
-      const prazo = Math.min(corpo.prazo, this.#opcoes.prazo);
-      return this.#tratarPut(conexao, corpo, corpo.origem, lida + prazo);
+      const vence = lida + Math.min(corpo.prazo, prazo);
+      return this.#tratarPut(conexao, corpo, corpo.origem, lida, vence);
     }
     if (conexao === this.#ligacao.conexao) {
       switch (corpo.tipo) {
@@ -775,7 +866,8 @@ export class Servidor {
           return this.#adiar(conexao, this.#tratarSync(conexao, corpo));
       }
     }
-    this.#recusar(conexao, corpo.id, `Pedido recusado: ${corpo.tipo} não cabe nesta conexão`);
+    const { id, tipo } = corpo;
+    this.#recusar(conexao, id, `Pedido recusado: ${tipo} não cabe nesta conexão`, tipo);
   }
 
   /** Um pedido cuja resposta vem depois, mesmo a quem já fechou a sua metade. */
@@ -788,9 +880,19 @@ export class Servidor {
     this.#conexoes.enviar(conexao, new Mensagem(corpo).linha());
   }
 
-  /** Um ERRO definitivo: o pedido não teve nem terá efeito. */
-  #recusar(conexao: Conexao, id: number | undefined, erro: string): void {
+  /** Um ERRO definitivo: o pedido, se chega a ser um, não teve nem terá efeito. */
+  #recusar(conexao: Conexao, id: number | undefined, erro: string, tipo?: Tipo): void {
     this.#conexoes.enviar(conexao, linhaDeRecusa(id, erro));
+    this.#medir(tipo ?? "invalido", ERRO_DEFINITIVO);
+  }
+
+  /** Conta uma resposta e, se se diz quando se leu o pedido, o tempo que levou. */
+  #medir(tipo: string, resultado: string, lida?: number): void {
+    const medidas = this.#medidas;
+    if (!medidas) return;
+    contar(medidas.respostas[tipo] ??= {}, resultado);
+    if (lida === undefined) return;
+    observar(medidas.tempos[tipo]!, (this.#mundo.agora() - lida) / 1000);
   }
 
   // --- PUT (seção 5c) --------------------------------------------------------
@@ -800,13 +902,15 @@ export class Servidor {
   /** Seção 5c. Requisição PUT, de um cliente ou encaminhada por um seguidor. */
   #tratarPut(
     conexao: Conexao,
-    { id, key, value }: { id?: number | undefined; key: string; value: string },
+    { tipo, id, key, value }: CorpoDe<"PUT"> | CorpoDe<"FORWARD">,
     origem: string,
+    lida: number,
     vence: number,
   ): void {
     const tamanho = Math.max(key.length + value.length, LIMITES.conexoes.pedidoMinimo);
     const cabe = this.#conexoes.cabe(conexao);
-    const put = this.#puts.receber({ id, key, value, origem, conexao, vence, tamanho });
+    const escrita = { tipo, id, key, value, origem, conexao, lida, vence, tamanho };
+    const put = this.#puts.receber(escrita);
     this.#opcoes.imprimir?.(
       this.souLider
         ? `Cliente ${origem} PUT key:${visivel(key)} value:${visivel(value)}`
@@ -953,9 +1057,11 @@ export class Servidor {
   /** A única resposta de um PUT; as seguintes nada fazem. */
   #responder(put: NaFila<Escrita>, resposta: Corpo): void {
     if (!this.#puts.responder(put)) return;
-    const { conexao, tamanho } = put.pedido;
+    const { tipo, conexao, lida, tamanho } = put.pedido;
     this.#enviar(conexao, resposta);
     this.#conexoes.acabar(conexao, tamanho);
+    const definitivo = resposta.tipo === "ERRO" && resposta.definitivo;
+    this.#medir(tipo, definitivo ? ERRO_DEFINITIVO : resposta.tipo, lida);
   }
 
   #falhar(put: NaFila<Escrita>, erro: string, definitivo: boolean): void {
@@ -985,6 +1091,7 @@ export class Servidor {
 
   /** Está tudo guardado até este timestamp: neste servidor, e, se é o líder, em todos. */
   #confirmar(ate: number): void {
+    this.#tabela.confirmado = ate;
     if (this.souLider) return this.#enviarPutOk(ate);
     const { conexao } = this.#ligacao;
     if (conexao) this.#enviar(conexao, { tipo: "REPLICATION_OK", timestamp: ate });
@@ -1003,7 +1110,7 @@ export class Servidor {
   // --- GET (seção 5f) --------------------------------------------------------
 
   /** Seção 5f. Requisição GET: nunca um value anterior ao que o cliente já viu. */
-  #tratarGet(conexao: Conexao, { id, key, timestamp }: CorpoDe<"GET">): void {
+  #tratarGet(conexao: Conexao, { id, key, timestamp }: CorpoDe<"GET">, lida: number): void {
     const versao = this.#tabela.versoes.get(key);
     const meu = versao?.timestamp ?? 0;
     const value = versao?.value ?? null;
@@ -1018,6 +1125,9 @@ export class Servidor {
         ? { tipo, id, key, value, timestamp: meu }
         : { tipo, id, key, timestamp: meu },
     );
+    if (this.#medidas) {
+      this.#medir("GET", value === null && tipo === "GET_OK" ? "NULL" : tipo, lida);
+    }
   }
 
   // --- O grupo, visto do líder -----------------------------------------------
@@ -1041,7 +1151,7 @@ export class Servidor {
       conexao.confianca = "par";
       this.#enviar(conexao, { tipo: "JOIN_OK", id });
     } catch (erro) {
-      this.#recusar(conexao, id, `JOIN recusado: ${(erro as Error).message}`);
+      this.#recusar(conexao, id, `JOIN recusado: ${(erro as Error).message}`, "JOIN");
     }
   }
 
@@ -1066,7 +1176,7 @@ export class Servidor {
     grupo.perdidos.delete(nome);
     // Com todos em dia, o lugar de quem se perdeu já é de outro.
     if (grupo.admissao) grupo.perdidos.clear();
-    const quem = [...grupo.perdidos].map((perdido) => `, ${perdido}`).join("");
+    const quem = [...grupo.perdidos.keys()].map((perdido) => `, ${perdido}`).join("");
     this.#opcoes.avisar(
       grupo.admissao
         ? `${nome} está em dia; não falta ninguém: aceita PUTs`
@@ -1240,10 +1350,12 @@ export class Servidor {
     for await (const registros of this.#paginasDepoisDe(timestamp)) {
       await outra.chamar("levar", sessao, registros);
       relatar(registros);
+      if (this.#medidas) this.#medidas.levados += registros.length;
     }
     const acerto = { timestamp: tabela.timestamp, reserva: tabela.reserva };
     await outra.chamar("acertar", sessao, acerto, true);
     membro.emDia = true;
+    if (this.#medidas) this.#medidas.postosEmDia++;
   }
 
   /** O que a tabela tem depois de um timestamp, em ordem, sem ocupar a thread. */
@@ -1273,10 +1385,13 @@ export class Servidor {
   #admitir(): void {
     const todosEmDia = this.#quantosEmDia() === this.#opcoes.replicas;
     this.#grupo.admissao = this.#grupo.aberto && todosEmDia && !this.#discoFalho;
+    // Todos em dia e nada por confirmar: o que há na tabela está em todos.
+    const tudo = this.#grupo.admissao && this.#puts.numerados.size === 0;
+    if (tudo) this.#tabela.confirmado = this.#tabela.timestamp;
     this.#escoarFila();
   }
 
-  #perderMembro(sessao: number, motivo: string): void {
+  #perderMembro(sessao: number, motivo: string, confirmado: number): void {
     const { membros, perdidos } = this.#grupo;
     const achado = [...membros].find(([, membro]) => membro.sessao === sessao);
     if (!achado) return;
@@ -1285,8 +1400,8 @@ export class Servidor {
     membro.perda.reject(new Error("servidor perdido"));
     this.#admitir();
     if (perdidos.has(nome)) return;
-    perdidos.add(nome);
-    const [antigo] = perdidos;
+    perdidos.set(nome, { desde: this.#mundo.agora(), confirmado });
+    const [antigo] = perdidos.keys();
     if (perdidos.size > LIMITES.replicas) perdidos.delete(antigo!);
     this.#opcoes.avisar(`Aviso: ${motivo}; os PUTs esperam que ${nome} volte`);
   }
@@ -1300,6 +1415,73 @@ export class Servidor {
     );
     if (this.souLider) this.#admitir();
     else if (motivo && this.#ligacao.conexao) this.#conexoes.fechar(this.#ligacao.conexao);
+  }
+
+  // --- O que um operador vê --------------------------------------------------
+
+  /** Como está este servidor. */
+  get estado(): EstadoDoServidor {
+    const { timestamp, confirmado, versoes, historia } = this.#tabela;
+    const { membros, entrando, perdidos, aberto, admissao } = this.#grupo;
+    const { integrado, semLiderDesde, pronto } = this.#ligacao;
+    const { replicas } = this.#opcoes;
+    const lider = textoDoEndereco(this.#lider ?? this.#conhecido);
+    const nomes = (emDia: boolean) =>
+      [...membros].filter(([, membro]) => membro.emDia === emDia).map(([nome]) => nome);
+    const emDia = this.souLider ? nomes(true) : integrado ? [lider] : [];
+    const ausentes: [string, number][] = this.souLider
+      ? [...perdidos].map(([nome, { desde }]) => [nome, desde])
+      : integrado
+      ? []
+      : [[lider, semLiderDesde]];
+    const aceitaPuts = (this.souLider ? admissao : integrado) && !this.#discoFalho;
+    return {
+      pronto: (this.souLider ? aberto : pronto) && !this.#encerrando,
+      aceitaPuts: aceitaPuts && !this.#encerrando,
+      motivo: this.#encerrando ? "está parando" : aceitaPuts ? "" : this.#oQueFalta(),
+      papel: !this.souLider ? "seguidor" : replicas > 0 ? "lider" : "unico",
+      servidor: textoDoEndereco(this.#conhecido),
+      lider,
+      replicas: this.souLider ? replicas : 0,
+      emDia,
+      entrando: [...new Set([...nomes(false), ...entrando])],
+      faltam: ausentes.map(([servidor, desde]) => {
+        const ms = this.#mundo.agora() - desde;
+        const quando = new Date(Date.now() - ms).toISOString();
+        return { servidor, desde: quando, segundos: Math.round(ms / 1000) };
+      }),
+      porVir: this.souLider ? Math.max(0, replicas - membros.size - perdidos.size) : 0,
+      timestamp,
+      confirmado,
+      keys: versoes.size,
+      epoca: historia.at(-1)!.id.slice(0, 8),
+      versao: VERSAO,
+    };
+  }
+
+  /** O que este servidor tem feito, no formato de texto do Prometheus; vazio, sem `saude`. */
+  async metricas(): Promise<string> {
+    const medidas = this.#medidas;
+    if (!medidas) return "";
+    const desistir = new AbortController();
+    const resposta = this.#outra?.chamar("medir").catch(() => undefined);
+    const dito = await Promise.race([
+      resposta,
+      esperar(this.#mundo, ESPERAS.medir, desistir.signal),
+    ]);
+    desistir.abort();
+    if (dito) this.#medidasDaOutra = dito;
+    const { espera, semResposta } = this.#puts;
+    const ausentes = [...this.#grupo.perdidos].map(([servidor, { desde, confirmado }]) => {
+      return { servidor, confirmado, segundos: (this.#mundo.agora() - desde) / 1000 };
+    });
+    return textoDasMetricas(metricasDe(this.estado, medidas, {
+      ...this.#medidasDaOutra,
+      ausentes: this.souLider ? ausentes : [],
+      puts: { esperam: espera.size, semResposta },
+      conexoes: this.#conexoes.contas(),
+      discoFalho: this.#discoFalho !== "",
+    }));
   }
 
   // --- O grupo, visto do seguidor --------------------------------------------
@@ -1349,11 +1531,13 @@ export class Servidor {
       throw new Error("a conexão com o líder se perdeu");
     }
     ligacao.integrado = true;
+    ligacao.pronto = true;
     this.#escoarFila();
   }
 
   /** O elo ou a conexão do líder acabou: os PUTs esperam, e este se apresenta de novo. */
   #perderLider(): void {
+    if (this.#ligacao.integrado) this.#ligacao.semLiderDesde = this.#mundo.agora();
     this.#ligacao.integrado = false;
     this.#ligacao.aoPerder();
   }
@@ -1368,9 +1552,10 @@ export class Servidor {
   #tratarLeader(conexao: Conexao, { id, token }: CorpoDe<"LEADER">): void {
     const ligacao = this.#ligacao;
     if (this.souLider || !iguais(token, ligacao.token)) {
-      return this.#recusar(conexao, id, "LEADER recusado: o token não é o deste servidor");
+      const motivo = "LEADER recusado: o token não é o deste servidor";
+      return this.#recusar(conexao, id, motivo, "LEADER");
     }
-    if (this.#discoFalho) return this.#recusar(conexao, id, this.#discoFalho);
+    if (this.#discoFalho) return this.#recusar(conexao, id, this.#discoFalho, "LEADER");
     const anterior = ligacao.conexao;
     ligacao.conexao = conexao;
     ligacao.paginas = undefined;
@@ -1403,7 +1588,10 @@ export class Servidor {
     const { id, timestamp, reserva, historia, descartar } = sync;
     const tabela = this.#tabela;
     try {
-      if (descartar !== undefined) await this.#recomecar(descartar);
+      if (descartar !== undefined) {
+        this.#ligacao.pronto = false;
+        await this.#recomecar(descartar);
+      }
       tabela.historia = historia ?? tabela.historia;
       // O primeiro SYNC de uma cópia traz a história; o do fim, não.
       tabela.desde = historia && Math.min(tabela.desde ?? Infinity, timestamp);
@@ -1412,9 +1600,10 @@ export class Servidor {
       tabela.timestamp = Math.max(tabela.timestamp, ate);
       tabela.reserva = Math.max(tabela.reserva, reserva);
       await this.#guardarNota();
+      tabela.confirmado = ate;
       this.#enviar(conexao, { tipo: "SYNC_OK", id, timestamp });
     } catch (erro) {
-      this.#recusar(conexao, id, `SYNC recusado: ${(erro as Error).message}`);
+      this.#recusar(conexao, id, `SYNC recusado: ${(erro as Error).message}`, "SYNC");
     }
   }
 
@@ -1442,6 +1631,8 @@ export class Servidor {
       #gravado = 0;
       /** Quem espera a próxima gravação. */
       readonly #aoGravar: (() => void)[] = [];
+      /** Até que timestamp foi cada envio que algum seguidor ainda não confirmou, e quando. */
+      readonly #envios: { readonly ate: number; readonly quando: number }[] = [];
 
       /** Começa a trabalhar para a thread principal, que está do outro lado da porta. */
       constructor(porta: Porta, mundo: MundoDoServidor) {
@@ -1547,7 +1738,9 @@ export class Servidor {
         ate: number,
         nota: string | undefined,
       ): void {
-        for (const { elo } of this.#emDia()) linhas.forEach(elo.enviar);
+        const seguidores = this.#emDia();
+        for (const { elo } of seguidores) linhas.forEach(elo.enviar);
+        if (seguidores.length > 0) this.#envios.push({ ate, quando: this.#mundo.agora() });
         this.#disco?.gravar(registros, ate, nota);
       }
 
@@ -1580,6 +1773,8 @@ export class Servidor {
       /** Seção 5e. REPLICATION_OK de todos: a thread principal pode responder PUT_OK. */
       #contar(): void {
         const confirmados = this.#emDia().map(({ confirmado }) => confirmado);
+        const deTodos = Math.min(...confirmados);
+        while (this.#envios.length > 0 && this.#envios[0]!.ate <= deTodos) this.#envios.shift();
         if (this.#disco) confirmados.push(this.#gravado);
         const todos = confirmadoPorTodos(this.#replicas + (this.#disco ? 1 : 0), confirmados);
         if (todos <= this.#confirmado) return;
@@ -1592,7 +1787,7 @@ export class Servidor {
         if (!sessao) return;
         this.#sessoes.delete(numero);
         sessao.aoConfirmar?.();
-        this.#principal.avisar("perdido", numero, motivo);
+        this.#principal.avisar("perdido", numero, motivo, sessao.confirmado);
       }
 
       async abrirDisco(pasta: string): Promise<Pick<Disco, "nota" | "aviso">> {
@@ -1624,6 +1819,16 @@ export class Servidor {
         this.#confirmado = 0;
         this.#gravado = 0;
         return separados;
+      }
+
+      medir(): MedidasDoReplicador {
+        const agora = this.#mundo.agora();
+        const seguidores = [...this.#sessoes.values()].map(({ elo, confirmado }) => {
+          const envio = this.#envios.find(({ ate }) => ate > confirmado);
+          const segundos = envio ? (agora - envio.quando) / 1000 : 0;
+          return { servidor: elo.endereco, confirmado, segundos };
+        });
+        return { seguidores, disco: this.#disco?.medidas };
       }
 
       fechar(): void {
@@ -1658,13 +1863,13 @@ export class Servidor {
         ...resto,
         ...enderecos,
         imprimir: silencioso ? undefined : tela.linha,
-        avisar: tela.erro,
+        avisar: tela.aviso,
       });
       parar = () => {
         const { putsEmCurso } = servidor;
         const segundos = (opcoes.prazo ?? PADRAO.prazo) / 1000;
         if (putsEmCurso > 0) {
-          tela.erro(
+          tela.aviso(
             `Parando: à espera de ${putsEmCurso} PUTs em curso, no máximo ${segundos} s; ` +
               "outro Ctrl-C sai já",
           );
@@ -1672,9 +1877,12 @@ export class Servidor {
         servidor.parar();
       };
       if (opcoes.segredo === undefined && !/^(127\.|::1$)/.test(enderecos.ip)) {
-        tela.erro(
+        tela.aviso(
           `Aviso: sem --segredo, quem alcançar ${servidor.endereco} pode ler e gravar tudo`,
         );
+      }
+      if (servidor.saude !== undefined) {
+        tela.aviso(`Saúde: http://${servidor.saude}/readyz, /metrics e /livez`);
       }
       await servidor.parado;
       return 0;
@@ -1712,12 +1920,110 @@ interface Partes {
   /** O líder, se é outro. */
   readonly lider: Endereco | undefined;
   readonly outra: (Outra<Replicacao> & { thread: OutraThread }) | undefined;
+  readonly saude: Saude | undefined;
   readonly tabela: Tabela;
 }
 
 /** Um ERRO definitivo, para que a pessoa ou o programa saiba por quê. */
 function linhaDeRecusa(id: number | undefined, erro: string): string {
   return new Mensagem({ tipo: "ERRO", id, erro, definitivo: true }).linha();
+}
+
+/** O estado de quem ainda não tem a tabela. */
+function aEncher(lider: Endereco, conhecido: Endereco): EstadoDoServidor {
+  return {
+    pronto: false,
+    aceitaPuts: false,
+    motivo: "está enchendo a tabela",
+    papel: "",
+    servidor: textoDoEndereco(conhecido),
+    lider: textoDoEndereco(lider),
+    replicas: 0,
+    emDia: [],
+    entrando: [],
+    faltam: [],
+    porVir: 0,
+    timestamp: 0,
+    confirmado: 0,
+    keys: 0,
+    epoca: "",
+    versao: VERSAO,
+  };
+}
+
+/** Como se conta um ERRO cujo pedido certamente não teve nem terá efeito. */
+const ERRO_DEFINITIVO = "ERRO_definitivo";
+
+/** O que se junta às medidas de um servidor no momento em que se lhas pede. */
+interface Momento extends MedidasDoReplicador {
+  /** Os seguidores que faltam. */
+  readonly ausentes: readonly MedidasDoSeguidor[];
+  readonly puts: { readonly esperam: number; readonly semResposta: number };
+  readonly conexoes: ContasDasConexoes;
+  readonly discoFalho: boolean;
+}
+
+/** Quando este processo começou, em segundos desde 1970. */
+const INICIO = performance.timeOrigin / 1000;
+
+/** As métricas de um servidor; o que cada uma quer dizer está em docs/operar.md. */
+function metricasDe(estado: EstadoDoServidor, medidas: Medidas, momento: Momento): Metrica[] {
+  const { seguidores, ausentes, disco, puts, conexoes } = momento;
+  const { rss, heapUsed } = Deno.memoryUsage();
+  const emDia = new Set(estado.emDia);
+  const versao = { version: estado.versao, deno: Deno.version.deno, os: Deno.build.os };
+  const doSeguidor = (valor: (seguidor: MedidasDoSeguidor) => number) =>
+    [...seguidores, ...ausentes].map((um) => [{ follower: um.servidor }, valor(um)] as const);
+  const respostas = Object.entries(medidas.respostas).flatMap(([type, contas]) =>
+    Object.entries(contas).map(([outcome, quantas]) => [{ type, outcome }, quantas] as const)
+  );
+  return [
+    ["kv_build_info", "A versão, e em que roda; vale sempre 1.", [[versao, 1]]],
+    ["kv_leader", "1 se é o líder, ou um servidor único.", +(estado.papel !== "seguidor")],
+    ["kv_ready", "1 se é de lhe mandar pedidos.", +estado.pronto],
+    ["kv_accepts_puts", "1 se um PUT anda já.", +estado.aceitaPuts],
+    ["kv_keys", "Keys na tabela.", estado.keys],
+    ["kv_timestamp", "O maior timestamp que conhece.", estado.timestamp],
+    ["kv_confirmed_timestamp", "Até onde está guardado; no líder, em todos.", estado.confirmado],
+    ["kv_missing_servers", "Servidores que faltam.", estado.faltam.length + estado.porVir],
+    ["kv_follower_in_sync", "1 se está em dia.", doSeguidor((um) => +emDia.has(um.servidor))],
+    [
+      "kv_follower_lag_timestamps",
+      "Do que confirmou ao maior timestamp.",
+      doSeguidor(({ confirmado }) => Math.max(0, estado.timestamp - confirmado)),
+    ],
+    [
+      "kv_follower_lag_seconds",
+      "Há quanto se lhe mandou o que não confirma, ou há quanto falta.",
+      doSeguidor(({ segundos }) => segundos),
+    ],
+    ["kv_responses_total", "Respostas, por tipo de pedido e por resultado.", respostas],
+    [
+      "kv_request_duration_seconds",
+      "De lida a linha do pedido até a resposta.",
+      Object.entries(medidas.tempos).map(([type, tempos]) => [{ type }, tempos]),
+    ],
+    ["kv_puts_waiting", "PUTs que esperam a sua vez.", puts.esperam],
+    ["kv_puts_in_flight", "PUTs por responder, os que esperam incluídos.", puts.semResposta],
+    ["kv_connections", "Conexões abertas.", conexoes.abertas],
+    ["kv_connections_accepted_total", "Conexões aceitas.", conexoes.aceitas],
+    [
+      "kv_connections_refused_total",
+      "Conexões que este lado fechou, por motivo.",
+      Object.entries(conexoes.recusas).map(([reason, quantas]) => [{ reason }, quantas]),
+    ],
+    ["kv_received_bytes_total", "Bytes recebidos nas conexões aceitas.", conexoes.lidos],
+    ["kv_sent_bytes_total", "Bytes enviados nas conexões aceitas.", conexoes.escritos],
+    ["kv_catchups_total", "Vezes que um seguidor ficou em dia.", medidas.postosEmDia],
+    ["kv_catchup_records_total", "Registros levados a quem voltou.", medidas.levados],
+    ["kv_disk_up", "0 se o disco não grava.", disco && +!momento.discoFalho],
+    ["kv_disk_transaction_duration_seconds", "Uma transação, sincronizada.", disco?.transacoes],
+    ["kv_disk_rows_total", "Linhas gravadas em disco.", disco?.linhas],
+    ["kv_disk_failures_total", "Vezes que não se pôde gravar.", disco?.falhas],
+    ["process_resident_memory_bytes", "Memória residente do processo.", rss],
+    ["kv_heap_used_bytes", "Memória do JavaScript da thread principal.", heapUsed],
+    ["process_start_time_seconds", "Quando o processo começou, desde 1970.", INICIO],
+  ];
 }
 
 /** Abre a outra thread; se ela não chega a trabalhar, quem a chamou fica a saber por quê. */
@@ -1750,6 +2056,7 @@ async function encherTabela(
     reserva: 0,
     historia: SEM_HISTORIA,
     desde: undefined,
+    confirmado: 0,
   };
   if (!outra || dados === undefined) return { tabela, aviso: "" };
   const { nota, aviso } = await outra.chamar("abrirDisco", dados);
@@ -1788,6 +2095,8 @@ const AJUDA = `Uso: servidor [opções]    sem os endereços, pergunta por eles
   --tls-chave=ARQUIVO   a chave do certificado (PEM)
   --tls-ca=ARQUIVO      disca em TLS, e confia nesta autoridade (PEM)
   --rastro=ARQUIVO      anota cada mensagem enviada e recebida
+  --saude=PORTA         HTTP para quem opera: /livez, /readyz, /metrics; em
+                        127.0.0.1, ou onde diga --saude=IP:PORTA
   --ajuda, --help, -h   este texto
   --versao, --version   a versão`;
 
@@ -1801,6 +2110,7 @@ type OpcoesDaLinha = Omit<OpcoesDoServidor, "lider" | "anuncio" | "imprimir" | "
 function lerLinhaDeComando(args: readonly string[]): OpcoesDaLinha | string {
   const textos = [
     ...["ip", "porta", "lider", "anuncio", "replicas", "atraso", "prazo", "dados", "rastro"],
+    "saude",
     ...OPCOES_DE_QUEM_ATENDE,
   ];
   const lidos = lerArgumentos(args, { textos, sinais: ["silencioso"] });
@@ -1823,10 +2133,16 @@ function lerLinhaDeComando(args: readonly string[]): OpcoesDaLinha | string {
     segredo,
     tls: certificado && { ...certificado, ca: tls?.ca },
     rastro: lidos.opcoes.rastro,
+    saude: lerOpcao(lidos, "saude", lerSaude),
     silencioso: lidos.opcoes.silencioso !== undefined,
   };
   const dadas = Object.entries(opcoes).filter(([, valor]) => valor !== undefined);
   return Object.fromEntries(dadas) as OpcoesDaLinha;
+}
+
+/** Uma porta, em 127.0.0.1, ou um endereço. @throws {TypeError | RangeError} se não é nem um nem outro. */
+function lerSaude(texto: string): Endereco {
+  return texto.includes(":") ? lerEndereco(texto) : { ip: PADRAO.ip, porta: lerPorta(texto) };
 }
 
 /** Seção 5a. Captura do teclado o que as opções não disseram; ver {@linkcode FIM_DO_TECLADO}. */

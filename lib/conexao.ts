@@ -159,10 +159,13 @@ export async function despedir(
 }
 
 /**
- * O que há de errado com uma conexão neste pulso: "calado", se dela não se espera mais nada; um
- * motivo, se ainda se lhe pode dizer.
+ * O que há de errado com uma conexão neste pulso: calada, dela não se espera mais nada; senão,
+ * ainda se lhe pode dizer o motivo.
  */
-export function olhar(conexao: Conexao, limites: LimitesDasConexoes): string | undefined {
+export function olhar(
+  conexao: Conexao,
+  limites: LimitesDasConexoes,
+): { porque: "calada" | "linha" | "prova"; motivo: string } | undefined {
   const { entrada: { lidos, blocos, parcial }, saida, vistos, confianca } = conexao;
   const semLer = saida.fila > 0 && saida.escritos === vistos.escritos;
   // Se é este lado que não a lê, a linha por acabar não é culpa de ninguém.
@@ -178,8 +181,12 @@ export function olhar(conexao: Conexao, limites: LimitesDasConexoes): string | u
   };
   const { pulsosSemLer, pulsosNaLinha, pulsosSemProva } = limites;
   const parou = confianca === "par" ? agora.mudo > PULSOS_MUDOS_MAX : agora.semLer > pulsosSemLer;
-  if (parou) return "calado";
+  if (parou) return { porque: "calada", motivo: "" };
   const em = (pulsos: number) => noLimite(`em ${pulsos * PULSO_MS / 1000} s`);
-  if (agora.naLinha > pulsosNaLinha) return `uma linha não acabou ${em(pulsosNaLinha)}`;
-  if (agora.semProva > pulsosSemProva) return `sem a prova do segredo ${em(pulsosSemProva)}`;
+  if (agora.naLinha > pulsosNaLinha) {
+    return { porque: "linha", motivo: `uma linha não acabou ${em(pulsosNaLinha)}` };
+  }
+  if (agora.semProva > pulsosSemProva) {
+    return { porque: "prova", motivo: `sem a prova do segredo ${em(pulsosSemProva)}` };
+  }
 }

@@ -28,6 +28,7 @@ import {
   olhar,
 } from "./conexao.ts";
 import type { Separador } from "./entrada.ts";
+import { contar, type Contas } from "./metricas.ts";
 import { PULSO_MS } from "./pedidos.ts";
 import type { Rastro } from "./rastro.ts";
 import type { Tarefas } from "./tarefas.ts";
@@ -66,6 +67,24 @@ export interface OpcoesDasConexoes {
   aoFechar(conexao: Conexao): void;
 }
 
+/**
+ * Por que este lado recusa ou fecha uma conexão: há demais; estava parada, e abriu lugar; ocupava
+ * memória sem andar; não lê, ou emudeceu; não acaba uma linha; não prova quem é; mandou o que não
+ * se lê (uma linha comprida demais, o que não é UTF-8).
+ */
+export type Recusa = "limite" | "ociosa" | "memoria" | "calada" | "linha" | "prova" | "entrada";
+
+/** O que as conexões já custaram, e quantas se recusaram; ver {@linkcode Conexoes.contas}. */
+export interface ContasDasConexoes {
+  readonly abertas: number;
+  readonly aceitas: number;
+  /** Bytes recebidos e enviados, de todas. */
+  readonly lidos: number;
+  readonly escritos: number;
+  /** Quantas, por {@linkcode Recusa}. */
+  readonly recusas: Contas;
+}
+
 /** As conexões aceitas; ver {@linkcode abrirConexoes}. */
 export interface Conexoes {
   /** Aceita e atende até a parada. */
@@ -85,8 +104,10 @@ export interface Conexoes {
   /** Espera que o outro lado leia o que já se lhe respondeu; `undefined`, se não deve muito. */
   lidas(conexao: Conexao): Promise<void> | undefined;
   /** Envia a última linha, e não lê mais nada. */
-  dispensar(conexao: Conexao, ultima: string): void;
+  dispensar(conexao: Conexao, ultima: string, porque: Recusa): void;
   fechar(conexao: Conexao): void;
+  /** O que já houve, desde o início. */
+  contas(): ContasDasConexoes;
   /** Não aceita mais ninguém; os que cá estão continuam a ser atendidos. */
   encerrar(): void;
   /** Se ainda há linhas lidas por tratar. */
@@ -102,6 +123,8 @@ export function abrirConexoes(ouvinte: Ouvinte, opcoes: OpcoesDasConexoes): Cone
   /** Caracteres em curso e guardados, de todas. */
   let ocupados = 0;
   let encerrando = false;
+  /** O que já houve; os bytes, os das que fecharam. */
+  const passado = { aceitas: 0, lidos: 0, escritos: 0, recusas: {} as Contas };
 
   async function aceitar(): Promise<void> {
     while (!encerrando) {
@@ -122,7 +145,8 @@ export function abrirConexoes(ouvinte: Ouvinte, opcoes: OpcoesDasConexoes): Cone
       const cheio = todas.size >= limites.conexoes && !derrubarOciosa();
       const conexao = abrir(canal);
       if (cheio) {
-        expulsar(conexao, `${noLimite(`há ${limites.conexoes} conexões`)}, e todas têm pedidos`);
+        const motivo = `${noLimite(`há ${limites.conexoes} conexões`)}, e todas têm pedidos`;
+        expulsar(conexao, motivo, "limite");
       } else tarefas.guardar(atender(conexao));
     }
   }
@@ -138,6 +162,7 @@ export function abrirConexoes(ouvinte: Ouvinte, opcoes: OpcoesDasConexoes): Cone
     });
     if (!canal.handshake) conexao.confianca = opcoes.aoLigar;
     todas.add(conexao);
+    passado.aceitas++;
     return conexao;
   }
 
@@ -161,7 +186,10 @@ export function abrirConexoes(ouvinte: Ouvinte, opcoes: OpcoesDasConexoes): Cone
         const espera = haverLugar(conexao);
         if (espera) await espera;
       }
-      if (entrada.falha) enviar(conexao, opcoes.recusa(entrada.falha.message));
+      if (entrada.falha) {
+        contar(passado.recusas, "entrada" satisfies Recusa);
+        enviar(conexao, opcoes.recusa(entrada.falha.message));
+      }
       while (conexao.pedidos > 0 && !conexao.fechada) await alivio(conexao);
       await saida.esvaziar();
       if (entrada.falha || conexao.dispensada) {
@@ -203,7 +231,7 @@ export function abrirConexoes(ouvinte: Ouvinte, opcoes: OpcoesDasConexoes): Cone
       const ocupa = guardados + (naoLe ? emCurso : 0);
       if (ocupa > peso) [maior, peso] = [conexao, ocupa];
     }
-    if (maior) fechar(maior);
+    if (maior) derrubar(maior, "memoria");
   }
 
   function enviar(conexao: Conexao, linha: string): void {
@@ -248,15 +276,16 @@ export function abrirConexoes(ouvinte: Ouvinte, opcoes: OpcoesDasConexoes): Cone
     });
   }
 
-  function dispensar(conexao: Conexao, ultima: string): void {
+  function dispensar(conexao: Conexao, ultima: string, porque: Recusa): void {
+    contar(passado.recusas, porque);
     enviar(conexao, ultima);
     conexao.dispensada = true;
   }
 
   /** Fecha uma conexão, dizendo por quê; a quem não lê isso nem até o pulso seguinte, sem dizer. */
-  function expulsar(conexao: Conexao, motivo: string): void {
+  function expulsar(conexao: Conexao, motivo: string, porque: Recusa): void {
     if (conexao.dispensada) return fechar(conexao);
-    dispensar(conexao, opcoes.recusa(`Conexão fechada: ${motivo}`));
+    dispensar(conexao, opcoes.recusa(`Conexão fechada: ${motivo}`), porque);
     conexao.saida.esvaziar().then(() => fechar(conexao));
   }
 
@@ -265,9 +294,17 @@ export function abrirConexoes(ouvinte: Ouvinte, opcoes: OpcoesDasConexoes): Cone
     guardar(conexao, -conexao.guardados);
     conexao.fechada = true;
     todas.delete(conexao);
+    passado.lidos += conexao.entrada.lidos;
+    passado.escritos += conexao.saida.escritos;
     fecharSeAberto(conexao.canal);
     conexao.aoAliviar?.();
     opcoes.aoFechar(conexao);
+  }
+
+  /** Fecha uma conexão sem dizer por quê. */
+  function derrubar(conexao: Conexao, porque: Recusa): void {
+    contar(passado.recusas, porque);
+    fechar(conexao);
   }
 
   /** Abre lugar para uma conexão nova: cai a mais antiga das que nada têm em curso, se há uma. */
@@ -276,7 +313,7 @@ export function abrirConexoes(ouvinte: Ouvinte, opcoes: OpcoesDasConexoes): Cone
       const { confianca, emCurso, entrada, vistos } = conexao;
       if (confianca === "par" || emCurso > 0) continue;
       if (entrada.parcial > 0 && entrada.lidos !== vistos.lidos) continue;
-      fechar(conexao);
+      derrubar(conexao, "ociosa");
       return true;
     }
     return false;
@@ -286,8 +323,8 @@ export function abrirConexoes(ouvinte: Ouvinte, opcoes: OpcoesDasConexoes): Cone
     while (!parada.aborted) {
       for (const conexao of todas) {
         const parou = olhar(conexao, limites);
-        if (parou === "calado") fechar(conexao);
-        else if (parou !== undefined) expulsar(conexao, parou);
+        if (parou?.porque === "calada") derrubar(conexao, parou.porque);
+        else if (parou) expulsar(conexao, parou.motivo, parou.porque);
       }
       await esperar(tempo, PULSO_MS, parada);
     }
@@ -304,6 +341,14 @@ export function abrirConexoes(ouvinte: Ouvinte, opcoes: OpcoesDasConexoes): Cone
     lidas,
     dispensar,
     fechar,
+    contas() {
+      let { lidos, escritos } = passado;
+      for (const { entrada, saida } of todas) {
+        lidos += entrada.lidos;
+        escritos += saida.escritos;
+      }
+      return { ...passado, lidos, escritos, abertas: todas.size };
+    },
     encerrar() {
       encerrando = true;
       ouvinte.close();

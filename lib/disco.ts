@@ -21,7 +21,7 @@
  */
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { abrirGravacao, type AvisosDoDisco, type Linha } from "./gravacao.ts";
+import { abrirGravacao, type AvisosDoDisco, type Linha, type MedidasDoDisco } from "./gravacao.ts";
 import { citar, textoDoErro } from "./texto.ts";
 
 export type { AvisosDoDisco, Linha };
@@ -56,6 +56,8 @@ export interface Disco {
   readonly nota: string;
   /** O que um operador gostaria de saber do que se encontrou; vazio, nada. */
   readonly aviso: string;
+  /** O que já se gravou. */
+  readonly medidas: MedidasDoDisco;
   /** As próximas linhas que já havia, em ordem de timestamp; nenhuma, acabaram. */
   ler(quantas: number): Linha[];
   /**
@@ -230,6 +232,7 @@ function abrirTabela(banco: DatabaseSync, aberta: Aberta): Disco {
   return {
     nota,
     aviso,
+    medidas: gravacao.medidas,
     ler(quantas) {
       const linhas: Linha[] = [];
       while (linhas.length < quantas) {

@@ -11,6 +11,7 @@
  */
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { abrirHistograma, type Histograma, observar } from "./metricas.ts";
 
 /** Espera até tentar de novo gravar num disco que falhou (cheio, por exemplo), em milissegundos. */
 const DE_NOVO_MS = 1_000;
@@ -31,6 +32,16 @@ export interface AvisosDoDisco {
   aoFalhar(motivo: string): void;
 }
 
+/** O que já se gravou; ver {@linkcode Gravacao.medidas}. */
+export interface MedidasDoDisco {
+  /** O tempo de cada transação que se confirmou, em segundos. */
+  readonly transacoes: Histograma;
+  /** Linhas gravadas. */
+  linhas: number;
+  /** Vezes que não se pôde gravar. */
+  falhas: number;
+}
+
 /** De que {@linkcode abrirGravacao} precisa. */
 export interface OpcoesDaGravacao {
   /** Insere `timestamp`, `key`, `value`. */
@@ -48,6 +59,7 @@ export interface OpcoesDaGravacao {
 
 /** A fila; ver {@linkcode abrirGravacao}. */
 export interface Gravacao {
+  readonly medidas: MedidasDoDisco;
   /** Põe linhas, e talvez uma nota, na fila; `ate` é o que se confirma com elas. */
   gravar(linhas: readonly Linha[], ate: number, nota?: string): void;
   /** Grava já o que está na fila. @throws {Error} se não pode. */
@@ -62,6 +74,7 @@ export interface Gravacao {
 export function abrirGravacao(banco: DatabaseSync, opcoes: OpcoesDaGravacao): Gravacao {
   const { inserir, anotar, paraDisco, conferir, motivo, avisos } = opcoes;
   const fila = { linhas: [] as Linha[], ate: 0, nota: undefined as string | undefined };
+  const medidas: MedidasDoDisco = { transacoes: abrirHistograma(), linhas: 0, falhas: 0 };
   let [marcada, falhou, fechado] = [false, false, false];
 
   function transacao(fazer: () => void) {
@@ -78,6 +91,7 @@ export function abrirGravacao(banco: DatabaseSync, opcoes: OpcoesDaGravacao): Gr
   }
 
   function agora() {
+    const inicio = performance.now();
     transacao(() => {
       for (const { key, value, timestamp } of fila.linhas) {
         inserir.run(timestamp, paraDisco(key), paraDisco(value));
@@ -85,6 +99,8 @@ export function abrirGravacao(banco: DatabaseSync, opcoes: OpcoesDaGravacao): Gr
       if (fila.nota !== undefined) anotar.run(fila.nota);
     });
     // COMMIT voltou com tudo sincronizado (synchronous=FULL): só agora se confirma.
+    observar(medidas.transacoes, (performance.now() - inicio) / 1000);
+    medidas.linhas += fila.linhas.length;
     fila.linhas = [];
     fila.nota = undefined;
     if (falhou) avisos.aoFalhar("");
@@ -97,6 +113,7 @@ export function abrirGravacao(banco: DatabaseSync, opcoes: OpcoesDaGravacao): Gr
       agora();
     } catch (erro) {
       falhou = true;
+      medidas.falhas++;
       avisos.aoFalhar(`não é possível gravar: ${motivo(erro)}`);
       marcar(DE_NOVO_MS);
     }
@@ -115,6 +132,7 @@ export function abrirGravacao(banco: DatabaseSync, opcoes: OpcoesDaGravacao): Gr
   }
 
   return {
+    medidas,
     gravar(linhas, ate, nota) {
       for (const linha of linhas) fila.linhas.push(linha);
       fila.ate = Math.max(fila.ate, ate);

@@ -30,6 +30,8 @@ export interface Tela {
   linha(texto: string): void;
   /** Uma linha em stderr. */
   erro(texto: string): void;
+  /** O mesmo, com a data e a hora (ISO 8601, UTC) à frente se stderr não é um terminal. */
+  aviso(texto: string): void;
   /** Espera que tudo tenha sido escrito. */
   esvaziar(): Promise<void>;
   /** O mesmo, antes de sair: por quem não lê a saída espera-se pouco. */
@@ -39,6 +41,7 @@ export interface Tela {
 /** Abre a tela. As linhas de stdout que chegam perto umas das outras saem numa escrita só. */
 export function abrirTela(): Tela {
   const stderr = abrirSaida(Deno.stderr);
+  const emTerminal = Deno.stderr.isTerminal();
   const stdout = abrirSaida(Deno.stdout, {
     aoFalhar: (erro) =>
       stderr.enviar(`Aviso: as linhas não podem ser mostradas: ${textoDoErro(erro)}`),
@@ -62,6 +65,10 @@ export function abrirTela(): Tela {
     await stderr.esvaziar();
   }
 
+  function erro(texto: string) {
+    if (stderr.fila <= TELA_MAX) stderr.enviar(texto);
+  }
+
   return {
     linha(texto) {
       if (stdout.fila + caracteres > TELA_MAX) return void perdidas++;
@@ -73,9 +80,8 @@ export function abrirTela(): Tela {
       caracteres += texto.length + 1;
       marcada ??= setTimeout(soltar, TELA_INTERVALO_MS);
     },
-    erro(texto) {
-      if (stderr.fila <= TELA_MAX) stderr.enviar(texto);
-    },
+    erro,
+    aviso: (texto) => erro(emTerminal ? texto : `${new Date().toISOString()} ${texto}`),
     esvaziar,
     async despedir() {
       let temporizador: ReturnType<typeof setTimeout> | undefined;

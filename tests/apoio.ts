@@ -286,6 +286,11 @@ export class Programa {
     return this.#filho.pid;
   }
 
+  /** O que um servidor disse em stderr, sem a data e a hora com que começa cada linha. */
+  get avisos(): string {
+    return this.erros.replaceAll(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (?=\S)/gm, "");
+  }
+
   /** Digita no teclado do programa. */
   digitar(texto: string): Promise<void> {
     return this.#entrada.write(new TextEncoder().encode(texto));

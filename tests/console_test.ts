@@ -48,7 +48,7 @@ Deno.test("servidor pergunta IP, porta e líder, e as respostas valem (LF e CRLF
       `Enviando PUT_OK ao Cliente ${fio.endereco} da key:é ts:1`,
     ]);
     const onde = `127.0.0.1:${porta}`;
-    assertEquals(servidor.erros, `Pronto: servidor único em ${onde}, com 0 keys; aceita PUTs\n`);
+    assertEquals(servidor.avisos, `Pronto: servidor único em ${onde}, com 0 keys; aceita PUTs\n`);
   }
 });
 
@@ -58,7 +58,7 @@ Deno.test("servidor diz o que há de errado numa resposta e pergunta de novo", a
   const respostas = ["300.1.1.1", "", "0", "abc", porta, "nenhum", "127.0.0.1", "99999", porta];
   await servidor.digitar(respostas.join("\n") + "\n");
   await atendendo(`127.0.0.1:${porta}`);
-  assertEquals(linhasDe(servidor.erros).filter((linha) => !linha.startsWith("Pronto")), [
+  assertEquals(linhasDe(servidor.avisos).filter((linha) => !linha.startsWith("Pronto")), [
     'ERRO: IP inválido: "300.1.1.1"; exemplo: 127.0.0.1',
     'ERRO: Porta inválida: "0"; deve ser um número de 1 a 65535',
     'ERRO: Porta inválida: "abc"; deve ser um número de 1 a 65535',

@@ -250,7 +250,7 @@ Deno.test(
       const recusado = await put(n + 1);
       assertEquals([recusado.tipo, recusado.definitivo], ["ERRO", true]);
       assertMatch(recusado.erro, /disco está cheio/);
-      assertMatch(servidor.erros, /\nAviso: .*disco está cheio.*\n$/);
+      assertMatch(servidor.avisos, /\nAviso: .*disco está cheio.*\n$/);
       assertEquals((await fio.pedir({ tipo: "GET", id: 1, key: "k0" })).timestamp, 1);
       await montar(pasta, "remount,size=32m");
       await ate(async () => (await put(n + 2)).tipo === "PUT_OK", "o disco voltar a gravar");

@@ -77,7 +77,7 @@ Deno.test("Ctrl-C no meio da replicação, com --dados: sai com 0 e sem dizer na
       acabou = true;
       await replicar;
       assertEquals(codigo, 0);
-      assertEquals(seguidor.erros.replaceAll(/^(Pronto|Em dia).*\n/gm, ""), "");
+      assertEquals(seguidor.avisos.replaceAll(/^(Pronto|Em dia).*\n/gm, ""), "");
     }
   } finally {
     ouvinte.close();

@@ -174,7 +174,7 @@ Deno.test("uma pasta a que falta alguma coisa é recusada ou dita", async () => 
   Deno.removeSync(`${pasta}/sem wal/tabela.sqlite-wal`);
   await using servidor = new Programa("servidor", args("sem wal"));
   await atendendo(`127.0.0.1:${porta}`);
-  const dito = () => /^Aviso: .*não tem um tabela.sqlite-wal ao lado/m.test(servidor.erros);
+  const dito = () => /^Aviso: .*não tem um tabela.sqlite-wal ao lado/m.test(servidor.avisos);
   await ate(dito, "dizer que falta o -wal");
   await servidor.matar();
   await Deno.remove(pasta, { recursive: true });

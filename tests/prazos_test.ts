@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { abrirHistograma } from "../lib/metricas.ts";
 import { Servidor } from "../servidor.ts";
 import {
   argumentosDoServidor,
@@ -124,7 +125,8 @@ Deno.test("um servidor que ainda enche a tabela não aceita ninguém", async () 
   const abrirDisco = async () => {
     await porSoltar;
     const nada = { nota: "", aviso: "", ler: () => [], gravar: () => {}, fechar: () => {} };
-    return { ...nada, recomecar: () => ({ quantos: 0, arquivo: undefined }) };
+    const medidas = { transacoes: abrirHistograma(), linhas: 0, falhas: 0 };
+    return { ...nada, medidas, recomecar: () => ({ quantos: 0, arquivo: undefined }) };
   };
   const opcoes = { ip, replicas: 0, dados: "lenta" };
   const inicio = Servidor.iniciar(opcoes, mundo.maquina(ip, abrirDisco));

@@ -202,11 +202,11 @@ Deno.test("servidor fora da máquina e sem segredo avisa uma vez; com ele, ou em
   ];
   const aberto = await correr(...enderecos("0.0.0.0"));
   assertMatch(
-    aberto.erros,
+    aberto.avisos,
     /^Aviso: sem --segredo, quem alcançar 0\.0\.0\.0:\d+ pode ler[^\n]*$/m,
   );
   for (const args of [[...enderecos("0.0.0.0"), `--segredo=${segredo}`], enderecos("127.0.0.1")]) {
-    assertMatch((await correr(...args)).erros, /^Pronto: [^\n]*\n$/);
+    assertMatch((await correr(...args)).avisos, /^Pronto: [^\n]*\n$/);
   }
   await Deno.remove(segredo);
 });

@@ -26,7 +26,7 @@ Deno.test("cada mudança de estado é uma linha em stderr: quem é, quem falta, 
   const [d] = portasLivres(1);
   await using substituto = new Programa("servidor", argumentosDoServidor(d!, a));
   await ate(() => lider.erros.split("aceita PUTs").length === 3, "o substituto entrar");
-  const linhas = lider.erros.trimEnd().split("\n").map((linha) =>
+  const linhas = lider.avisos.trimEnd().split("\n").map((linha) =>
     linha.replaceAll(nome(b), "B").replaceAll(nome(c), "C").replaceAll(nome(d!), "D")
   );
   assertEquals(
@@ -38,7 +38,7 @@ Deno.test("cada mudança de estado é uma linha em stderr: quem é, quem falta, 
     linhas.some((linha) => /^Aviso: .*C.*; os PUTs esperam que C volte$/.test(linha)),
     lider.erros,
   );
-  assertEquals(um.erros.split("\n").slice(0, 2), [
+  assertEquals(um.avisos.split("\n").slice(0, 2), [
     `Pronto: seguidor em ${nome(b)}, com 0 keys; procura o líder em ${nome(a)}`,
     `Em dia com o líder ${nome(a)}: aceita PUTs`,
   ]);

@@ -147,9 +147,9 @@ export async function correr(plano: Plano): Promise<Relatorio> {
   }
   quebras.push(...(await normal.janela(true)).quebras);
   quebras.push(...await conferirTabelas(enderecos, escritas));
-  for (const [n, { acabou, erros }] of programas.entries()) {
+  for (const [n, { acabou, avisos }] of programas.entries()) {
     if (acabou) quebras.push(`o servidor ${n + 1} acabou`);
-    const linhas = erros.split("\n").filter((linha) => linha && !AVISOS_CONHECIDOS.test(linha));
+    const linhas = avisos.split("\n").filter((linha) => linha && !AVISOS_CONHECIDOS.test(linha));
     quebras.push(...linhas.slice(0, 10).map((linha) => `stderr do servidor ${n + 1}: ${linha}`));
   }
   return {

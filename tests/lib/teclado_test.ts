@@ -18,6 +18,7 @@ function consoleCom(...digitadas: string[]) {
   const tela: Tela = {
     linha() {},
     erro: (texto) => erros.push(texto),
+    aviso() {},
     despedir: () => Promise.resolve(),
     esvaziar: () => Promise.resolve(),
   };
