@@ -3,8 +3,8 @@
  * {@linkcode Mensagem}, escrita como um objeto JSON numa linha de texto UTF-8, e a
  * conexão que a leva, enquadrada por `TextLineStream`.
  *
- * Na ordem: limites, os tipos de mensagem, a classe (ler e escrever uma mensagem), a
- * conexão, e a prova do segredo de quem disca.
+ * Na ordem: limites, os tipos de mensagem, a classe (ler e escrever uma mensagem), o
+ * que um servidor responde e mostra, a conexão (atender e discar), e a prova do segredo.
  *
  * ```ts
  * import { Mensagem } from "./mensagem.ts";
@@ -19,15 +19,25 @@
  */
 
 import { TextLineStream } from "@std/streams/text-line-stream";
-import { type Canal, fecharSeAberto } from "./lib/canal.ts";
+import { type Canal, fecharSeAberto, type Ouvinte, semEspera } from "./lib/canal.ts";
+import type { Conexao, LimitesDasConexoes } from "./lib/conexao.ts";
+import { abrirConexoes, type Conexoes } from "./lib/conexoes.ts";
 import { type Endereco, textoDoEndereco } from "./lib/endereco.ts";
 import { type Epoca, EPOCAS_MAX, type Historia, SEM_HISTORIA } from "./lib/historia.ts";
+import { abrirLotes, type LimitesDosLotes } from "./lib/lotes.ts";
 import { abrirElo, type AvisosDoElo, type Elo, falha } from "./lib/pedidos.ts";
 import type { Rastro } from "./lib/rastro.ts";
 import { LOTE_MAX } from "./lib/saida.ts";
-import { conferirProva, type Desafios, provar, type Seguranca } from "./lib/seguranca.ts";
+import {
+  type Certificado,
+  conferirProva,
+  type Desafios,
+  provar,
+  type Seguranca,
+} from "./lib/seguranca.ts";
+import type { Tarefas } from "./lib/tarefas.ts";
 import { DE_VERDADE, type Tempo } from "./lib/tempo.ts";
-import { bytesEmUtf8, citar, citarJson, noLimite, textoDoErro } from "./lib/texto.ts";
+import { bytesEmUtf8, citar, citarJson, noLimite, textoDoErro, visivel } from "./lib/texto.ts";
 
 // === Limites =================================================================
 
@@ -398,6 +408,43 @@ function lerKey(campos: Campos): string {
   return key;
 }
 
+// === O que um servidor responde e mostra =====================================
+// O mesmo, seja qual for o motor que guarda os values.
+
+/** Seção 5f. A resposta a um GET de quem tem este value: nunca um anterior ao que o cliente já viu. */
+export function respostaAoGet(
+  { id, key, timestamp }: CorpoDe<"GET">,
+  value: string | null,
+  meu: number,
+): CorpoDe<"GET_OK"> | CorpoDe<"TRY_OTHER_SERVER_OR_LATER"> {
+  return meu < timestamp
+    ? { tipo: "TRY_OTHER_SERVER_OR_LATER", id, key, timestamp: meu }
+    : { tipo: "GET_OK", id, key, value, timestamp: meu };
+}
+
+/** As cinco linhas da seção 6, tais quais; o que vem de fora, visível. */
+export const CONSOLE = {
+  put: (origem: string, key: string, value: string): string =>
+    `Cliente ${origem} PUT key:${visivel(key)} value:${visivel(value)}`,
+  encaminhando: (key: string, value: string): string =>
+    `Encaminhando PUT key:${visivel(key)} value:${visivel(value)}`,
+  replication: ({ key, value, timestamp }: Registro): string =>
+    `REPLICATION key:${visivel(key)} value:${visivel(value)} ts:${timestamp}`,
+  putOk: (origem: string, key: string, timestamp: number): string =>
+    `Enviando PUT_OK ao Cliente ${origem} da key:${visivel(key)} ts:${timestamp}`,
+  get(origem: string, timestamp: number, resposta: ReturnType<typeof respostaAoGet>): string {
+    const { tipo, key } = resposta;
+    const devolve = tipo === "GET_OK" ? visivel(resposta.value ?? "NULL") : tipo;
+    return `Cliente ${origem} GET key:${visivel(key)} ts:${timestamp}. ` +
+      `Meu ts é ${resposta.timestamp}, portanto devolvendo ${devolve}`;
+  },
+} as const;
+
+/** Um ERRO definitivo, para que a pessoa ou o programa saiba por quê. */
+export function linhaDeRecusa(id: number | undefined, erro: string): string {
+  return new Mensagem({ tipo: "ERRO", id, erro, definitivo: true }).linha();
+}
+
 // === O que um operador pergunta ==============================================
 // Por HTTP, e não pela conexão dos clientes: ver `--saude`, e `estado` no cliente.
 
@@ -453,6 +500,121 @@ export const MUNDO: Mundo = { ...DE_VERDADE, conectar };
 /** Quem separa as linhas de uma conexão, aceita ou discada. */
 export function enquadrar(): TextLineStream {
   return new TextLineStream();
+}
+
+/**
+ * Atende num endereço, em TLS se há certificado; a porta 0 escolhe uma livre.
+ *
+ * @throws {Error} se o endereço não pode ser usado.
+ */
+export function escutar({ ip, porta }: Endereco, certificado?: Certificado): Ouvinte {
+  const onde = { hostname: ip, port: porta };
+  try {
+    if (!certificado) return semEspera(Deno.listen(onde));
+    return semEspera(Deno.listenTls({ ...onde, cert: certificado.cert, key: certificado.chave }));
+  } catch (cause) {
+    const endereco = textoDoEndereco({ ip, porta });
+    throw new Error(`Não é possível atender em ${endereco}: ${textoDoErro(cause)}`, { cause });
+  }
+}
+
+/** O que limita o que quem disca pode custar; "caracteres" são os de key, value e linhas. */
+export const LIMITES_AO_ATENDER = {
+  conexoes: 4096,
+  linhaBytes: { estranho: 1024, comum: LINHA_BYTES_MAX, par: LINHA_DE_SERVIDOR_BYTES_MAX },
+  respostas: 1024 * 1024,
+  pedidos: 32 * 1024 * 1024,
+  pedidoMinimo: 1024,
+  total: 128 * 1024 * 1024,
+  pulsosSemLer: 30,
+  pulsosNaLinha: 120,
+  pulsosSemProva: 5,
+  itensPorVolta: 256,
+  loteGrande: 64 * 1024,
+  loteAberto: 8,
+  linhasGrandes: { juntos: 16, aEspera: 128 },
+} as const satisfies LimitesDasConexoes & LimitesDosLotes;
+
+/** Como se atende; ver {@linkcode atender}. */
+export interface OpcoesAoAtender {
+  readonly mundo: Tempo;
+  readonly tarefas: Tarefas;
+  /** Termina os laços e as esperas. */
+  readonly parada: AbortSignal;
+  /** Anota o que passa (nada). */
+  readonly rastro: Rastro | undefined;
+  /** O que quem disca tem de provar que sabe (nada). */
+  readonly segredo: string | undefined;
+  /** Trata uma mensagem, que se leu em `lida`: é daí que se conta o prazo. */
+  receber(conexao: Conexao, corpo: Corpo, lida: number): void;
+  /** Chegou o que não é uma mensagem, e respondeu-se-lhe. */
+  aoRecusar?(): void;
+  aoFechar?(conexao: Conexao): void;
+}
+
+/** Seção 5b. As conexões que os outros discam, cada linha delas aberta, validada e entregue. */
+export function atender(ouvinte: Ouvinte, opcoes: OpcoesAoAtender): Conexoes {
+  const { mundo, segredo, receber, aoRecusar } = opcoes;
+  /** Os desafios com que um estranho está provando o segredo. */
+  const desafios = new WeakMap<Conexao, Desafios>();
+
+  function recusar(conexao: Conexao, motivo: string, id?: number) {
+    conexoes.enviar(conexao, linhaDeRecusa(id, motivo));
+    aoRecusar?.();
+  }
+
+  /** De quem não provou o segredo só se aceita a prova; qualquer outra coisa, e a conexão acaba. */
+  async function receberEstranho(conexao: Conexao, linha: string): Promise<void> {
+    let item: unknown;
+    try {
+      item = JSON.parse(linha);
+    } catch {
+      // Não é JSON: não é a prova.
+    }
+    const resposta = await responderProva(segredo!, item, desafios.get(conexao), mundo);
+    if (resposta) {
+      if (resposta.desafios) desafios.set(conexao, resposta.desafios);
+      else conexao.confianca = "comum";
+      return conexoes.enviar(conexao, new Mensagem(resposta.corpo).linha());
+    }
+    const motivo = "Conexão recusada: este servidor exige a prova do segredo";
+    conexoes.dispensar(conexao, linhaDeRecusa(Mensagem.idDe(item), motivo), "prova");
+  }
+
+  const receberLinha = abrirLotes({
+    limites: LIMITES_AO_ATENDER,
+    tempo: mundo,
+    conexoes: () => conexoes,
+    abrir: Mensagem.abrir,
+    tratar(conexao, item, lida) {
+      let corpo: Corpo;
+      try {
+        corpo = Mensagem.ler(item).corpo;
+      } catch (erro) {
+        return recusar(conexao, (erro as Error).message, Mensagem.idDe(item));
+      }
+      receber(conexao, corpo, lida);
+    },
+    recusar,
+    recusa: (motivo) => linhaDeRecusa(undefined, motivo),
+  });
+
+  const conexoes = abrirConexoes(ouvinte, {
+    limites: LIMITES_AO_ATENDER,
+    tempo: mundo,
+    tarefas: opcoes.tarefas,
+    parada: opcoes.parada,
+    rastro: opcoes.rastro,
+    aoLigar: segredo === undefined ? "comum" : "estranho",
+    separador: enquadrar,
+    receber: (conexao, linha, lida) =>
+      conexao.confianca === "estranho"
+        ? receberEstranho(conexao, linha)
+        : receberLinha(conexao, linha, lida),
+    recusa: (motivo) => linhaDeRecusa(undefined, motivo),
+    aoFechar: (conexao) => opcoes.aoFechar?.(conexao),
+  });
+  return conexoes;
 }
 
 /** Como {@linkcode discar}, e o que o elo avisa. */
@@ -562,11 +724,11 @@ async function provarSegredo(
  * De quem atende: a resposta ao que um estranho mandou. Ao AUTH, com os desafios que a prova
  * dele terá de responder; à prova certa, sem mais desafios; a qualquer outra coisa, `undefined`.
  */
-export async function responderProva(
+async function responderProva(
   segredo: string,
   item: unknown,
   desafios: Desafios | undefined,
-  { sigilo }: Mundo,
+  { sigilo }: Tempo,
 ): Promise<{ corpo: Corpo; desafios?: Desafios } | undefined> {
   let corpo: Corpo;
   try {

@@ -33,10 +33,10 @@
  * @module
  */
 
-import { type Ouvinte, semEspera } from "./lib/canal.ts";
-import { atender, type Outra, type Porta } from "./lib/chamadas.ts";
+import type { Ouvinte } from "./lib/canal.ts";
+import { atender as atenderThread, type Outra, type Porta } from "./lib/chamadas.ts";
 import type { Conexao } from "./lib/conexao.ts";
-import { abrirConexoes, type Conexoes, type ContasDasConexoes } from "./lib/conexoes.ts";
+import type { Conexoes, ContasDasConexoes } from "./lib/conexoes.ts";
 import { abrirDisco, type AvisosDoDisco, type Disco, type Separados } from "./lib/disco.ts";
 import { type Endereco, lerEndereco, lerIp, lerPorta, textoDoEndereco } from "./lib/endereco.ts";
 import { abrirFila, type NaFila } from "./lib/fila.ts";
@@ -66,7 +66,6 @@ import { juntarEmLotes, LOTE_MAX } from "./lib/saida.ts";
 import { abrirSaude, type Saude } from "./lib/saude.ts";
 import {
   type Certificado,
-  type Desafios,
   iguais,
   lerCertificado,
   lerSeguranca,
@@ -79,22 +78,23 @@ import { abrirTeclado, FIM_DO_TECLADO, perguntarAte } from "./lib/teclado.ts";
 import { abrirTela, type Tela } from "./lib/tela.ts";
 import { darAVez, ESPERA_MS_MAX, esperaDaTentativa, esperar, RELOGIO_MS } from "./lib/tempo.ts";
 import { noLimite, textoDoErro, visivel } from "./lib/texto.ts";
-import { abrirVez } from "./lib/vez.ts";
 import {
+  atender,
   CAMPOS_SECRETOS,
   type CamposDe,
+  CONSOLE,
   type Corpo,
   type CorpoDe,
   discar,
-  enquadrar,
+  escutar,
   type EstadoDoServidor,
-  LINHA_BYTES_MAX,
-  LINHA_DE_SERVIDOR_BYTES_MAX,
+  LIMITES_AO_ATENDER,
+  linhaDeRecusa,
   Mensagem,
   MUNDO,
   type Mundo,
   type Registro,
-  responderProva,
+  respostaAoGet,
   type Tipo,
   VERSAO,
 } from "./mensagem.ts";
@@ -112,13 +112,6 @@ const LIMITES = {
   puts: 64 * 1024 * 1024,
   /** JOINs sendo conferidos ao mesmo tempo; além, ERRO definitivo. */
   joins: 8,
-  /** Itens de um lote tratados sem dar a vez às outras conexões. */
-  itensPorVolta: 256,
-  /** Caracteres de uma linha que, sendo um lote, já pesa; e quantas vezes mais ocupa, aberto. */
-  loteGrande: 64 * 1024,
-  loteAberto: 8,
-  /** Linhas dessas tratadas ao mesmo tempo, e à espera; além, ERRO, e a conexão fecha. */
-  linhasGrandes: { juntos: 16, aEspera: 128 },
   /** Registros que se examinam sem dar a vez às conexões. */
   examinadosPorVolta: 10_000,
   /** Registros lidos do disco por vez, ao começar. */
@@ -130,18 +123,6 @@ const LIMITES = {
   pagina: 150,
   /** Páginas levadas e não confirmadas; com mais, um pulso esperaria demais atrás delas. */
   paginasEmCurso: 16,
-  /** As conexões; ver `LimitesDasConexoes` em lib/conexao.ts. */
-  conexoes: {
-    conexoes: 4096,
-    linhaBytes: { estranho: 1024, comum: LINHA_BYTES_MAX, par: LINHA_DE_SERVIDOR_BYTES_MAX },
-    respostas: 1024 * 1024,
-    pedidos: 32 * 1024 * 1024,
-    pedidoMinimo: 1024,
-    total: 128 * 1024 * 1024,
-    pulsosSemLer: 30,
-    pulsosNaLinha: 120,
-    pulsosSemProva: 5,
-  },
 } as const;
 
 /** Esperas, em milissegundos. */
@@ -171,7 +152,7 @@ const TENTATIVAS_CALADAS = 4;
  */
 const RESERVA = 1_000_000;
 
-if (LIMITES.puts / LIMITES.conexoes.pedidoMinimo > RESERVA / 2) {
+if (LIMITES.puts / LIMITES_AO_ATENDER.pedidoMinimo > RESERVA / 2) {
   throw new RangeError("Os PUTs em curso têm de caber na metade de uma RESERVA");
 }
 
@@ -228,11 +209,7 @@ export interface OutraThread extends Porta {
 /** A rede, as threads e o disco da máquina. */
 export const MUNDO_DO_SERVIDOR: MundoDoServidor = {
   ...MUNDO,
-  escutar({ ip, porta }, certificado) {
-    const onde = { hostname: ip, port: porta };
-    if (!certificado) return semEspera(Deno.listen(onde));
-    return semEspera(Deno.listenTls({ ...onde, cert: certificado.cert, key: certificado.chave }));
-  },
+  escutar,
   abrirThread: () => new Worker(new URL("./servidor.ts", import.meta.url), { type: "module" }),
   abrirDisco,
 };
@@ -458,10 +435,6 @@ export class Servidor {
   readonly #lider: Endereco | undefined;
   readonly #ouvinte: Ouvinte;
   readonly #conexoes: Conexoes;
-  /** A vez de tratar uma linha comprida. */
-  readonly #grandes = abrirVez(LIMITES.linhasGrandes);
-  /** Os desafios com que um estranho está provando o segredo. */
-  readonly #desafios = new WeakMap<Conexao, Desafios>();
   readonly #rastro: Rastro | undefined;
   readonly #tabela: Tabela;
   /**
@@ -592,12 +565,7 @@ export class Servidor {
       paginas: undefined,
     };
     const { segredo, tls, rastro } = this.#opcoes;
-    try {
-      this.#ouvinte = mundo.escutar(partes.meu, tls);
-    } catch (cause) {
-      const onde = textoDoEndereco(partes.meu);
-      throw new Error(`Não é possível atender em ${onde}: ${textoDoErro(cause)}`, { cause });
-    }
+    this.#ouvinte = mundo.escutar(partes.meu, tls);
     this.#meu = { ...partes.meu, porta: this.#ouvinte.addr.port };
     this.#conhecido = partes.anuncio ?? this.#meu;
     try {
@@ -608,16 +576,14 @@ export class Servidor {
       this.#ouvinte.close();
       throw erro;
     }
-    this.#conexoes = abrirConexoes(this.#ouvinte, {
-      limites: LIMITES.conexoes,
-      tempo: mundo,
+    this.#conexoes = atender(this.#ouvinte, {
+      mundo,
       tarefas: this.#tarefas,
       parada: this.#parada.signal,
       rastro: this.#rastro,
-      aoLigar: segredo === undefined ? "comum" : "estranho",
-      separador: enquadrar,
-      receber: (conexao, linha, lida) => this.#receber(conexao, linha, lida),
-      recusa: (motivo) => linhaDeRecusa(undefined, motivo),
+      segredo,
+      receber: (conexao, corpo, lida) => this.#receber(conexao, corpo, lida),
+      aoRecusar: () => this.#medir("invalido", ERRO_DEFINITIVO),
       aoFechar: (conexao) => {
         if (conexao === this.#ligacao.conexao) this.#soltarLider();
       },
@@ -727,105 +693,8 @@ export class Servidor {
   // (lib/conexoes.ts), e nenhuma espera por outra. As conexões com os seguidores, que o
   // líder usa para replicar, vivem noutra thread.
 
-  /** Trata uma linha, lida em `lida`; devolve uma promessa só quando a próxima tem de esperar. */
-  #receber(conexao: Conexao, linha: string, lida: number): Promise<void> | undefined {
-    if (conexao.confianca === "estranho") return this.#receberEstranho(conexao, linha);
-    if (linha.length > LIMITES.loteGrande) return this.#receberGrande(conexao, linha, lida);
-    return this.#receberLinha(conexao, linha, lida);
-  }
-
-  /**
-   * Uma linha comprida, que pode ser um lote: aberta, ocupa várias vezes mais, e por isso são poucas
-   * de cada vez. Quem as manda não perde por isso a conexão, a menos que sejam mesmo demais.
-   */
-  async #receberGrande(conexao: Conexao, linha: string, lida: number): Promise<void> {
-    const vez = this.#grandes.entrar();
-    if (!vez) {
-      const { aEspera } = LIMITES.linhasGrandes;
-      const motivo = `Conexão recusada: ${noLimite(`há ${aEspera} linhas compridas à espera`)}`;
-      return this.#conexoes.dispensar(conexao, linhaDeRecusa(undefined, motivo), "memoria");
-    }
-    await vez;
-    let minha = true;
-    // Parada por quem não lê as respostas, é por conta dele, e não ocupa a vez dos outros.
-    const pausar = async (espera: Promise<void>) => {
-      const ocupa = linha.length * LIMITES.loteAberto;
-      this.#conexoes.guardar(conexao, ocupa);
-      this.#grandes.sair();
-      await espera;
-      const outra = this.#grandes.entrar();
-      minha = outra !== undefined;
-      await outra;
-      this.#conexoes.guardar(conexao, -ocupa);
-    };
-    try {
-      await this.#receberLinha(conexao, linha, lida, pausar);
-    } finally {
-      if (minha) this.#grandes.sair();
-    }
-  }
-
-  #receberLinha(
-    conexao: Conexao,
-    linha: string,
-    lida: number,
-    pausar?: (espera: Promise<void>) => Promise<void>,
-  ): Promise<void> | undefined {
-    let aberta: ReturnType<typeof Mensagem.abrir>;
-    try {
-      aberta = Mensagem.abrir(linha);
-    } catch (erro) {
-      this.#recusar(conexao, undefined, (erro as Error).message);
-      return;
-    }
-    if (aberta.emLote) return this.#receberLote(conexao, aberta.itens, lida, pausar);
-    this.#despachar(conexao, aberta.itens[0], lida);
-  }
-
-  /** Trata um lote item a item, sem ocupar a thread com um lote enorme. */
-  async #receberLote(
-    conexao: Conexao,
-    itens: readonly unknown[],
-    lida: number,
-    pausar = (espera: Promise<void>) => espera,
-  ): Promise<void> {
-    conexao.saida.emLotes = true;
-    for (let n = 0; n < itens.length; n++) {
-      if (conexao.fechada) return;
-      this.#despachar(conexao, itens[n], lida);
-      const espera = this.#conexoes.lidas(conexao);
-      if (espera) await pausar(espera);
-      else if (n % LIMITES.itensPorVolta === LIMITES.itensPorVolta - 1) await darAVez(this.#mundo);
-    }
-  }
-
-  /** De quem não provou o segredo só se aceita a prova; qualquer outra coisa, e a conexão acaba. */
-  async #receberEstranho(conexao: Conexao, linha: string): Promise<void> {
-    const segredo = this.#opcoes.segredo!;
-    let item: unknown;
-    try {
-      item = JSON.parse(linha);
-    } catch {
-      // Não é JSON: não é a prova.
-    }
-    const resposta = await responderProva(segredo, item, this.#desafios.get(conexao), this.#mundo);
-    if (resposta) {
-      if (resposta.desafios) this.#desafios.set(conexao, resposta.desafios);
-      else conexao.confianca = "comum";
-      return this.#enviar(conexao, resposta.corpo);
-    }
-    const motivo = "Conexão recusada: este servidor exige a prova do segredo";
-    this.#conexoes.dispensar(conexao, linhaDeRecusa(Mensagem.idDe(item), motivo), "prova");
-  }
-
-  /** Um item, um tratamento: o único lugar onde o tipo da mensagem decide. */
-  #despachar(conexao: Conexao, item: unknown, lida: number): void {
-    let corpo: Corpo;
-    try {
-      corpo = Mensagem.ler(item).corpo;
-    } catch (erro) {
-      return this.#recusar(conexao, Mensagem.idDe(item), (erro as Error).message);
-    }
+  /** Uma mensagem, um tratamento: o único lugar onde o tipo decide. */
+  #receber(conexao: Conexao, corpo: Corpo, lida: number): void {
     const { prazo } = this.#opcoes;
     if (this.#encerrando && ["GET", "PUT", "FORWARD"].includes(corpo.tipo)) {
       const motivo = "Pedido recusado: o servidor está parando";
@@ -880,10 +749,10 @@ export class Servidor {
     this.#conexoes.enviar(conexao, new Mensagem(corpo).linha());
   }
 
-  /** Um ERRO definitivo: o pedido, se chega a ser um, não teve nem terá efeito. */
-  #recusar(conexao: Conexao, id: number | undefined, erro: string, tipo?: Tipo): void {
+  /** Um ERRO definitivo: o pedido não teve nem terá efeito. */
+  #recusar(conexao: Conexao, id: number | undefined, erro: string, tipo: Tipo): void {
     this.#conexoes.enviar(conexao, linhaDeRecusa(id, erro));
-    this.#medir(tipo ?? "invalido", ERRO_DEFINITIVO);
+    this.#medir(tipo, ERRO_DEFINITIVO);
   }
 
   /** Conta uma resposta e, se se diz quando se leu o pedido, o tempo que levou. */
@@ -907,18 +776,16 @@ export class Servidor {
     lida: number,
     vence: number,
   ): void {
-    const tamanho = Math.max(key.length + value.length, LIMITES.conexoes.pedidoMinimo);
+    const tamanho = Math.max(key.length + value.length, LIMITES_AO_ATENDER.pedidoMinimo);
     const cabe = this.#conexoes.cabe(conexao);
     const escrita = { tipo, id, key, value, origem, conexao, lida, vence, tamanho };
     const put = this.#puts.receber(escrita);
     this.#opcoes.imprimir?.(
-      this.souLider
-        ? `Cliente ${origem} PUT key:${visivel(key)} value:${visivel(value)}`
-        : `Encaminhando PUT key:${visivel(key)} value:${visivel(value)}`,
+      this.souLider ? CONSOLE.put(origem, key, value) : CONSOLE.encaminhando(key, value),
     );
     this.#conexoes.comecar(conexao, tamanho);
     if (!put.cabe || !cabe) {
-      const limite = (put.cabe ? LIMITES.conexoes.pedidos : LIMITES.puts) / 2 ** 20;
+      const limite = (put.cabe ? LIMITES_AO_ATENDER.pedidos : LIMITES.puts) / 2 ** 20;
       const onde = put.cabe ? " nesta conexão" : "";
       const demais = noLimite(`já há PUTs demais em curso${onde}: ${limite} milhões de caracteres`);
       this.#falhar(put, `PUT recusado: ${demais}`, true);
@@ -1074,7 +941,7 @@ export class Servidor {
   /** Seção 5d. Insere na tabela local; o REPLICATION_OK segue quando estiver guardado. */
   #tratarReplication({ key, value, timestamp }: Registro): void {
     const { imprimir, atraso } = this.#opcoes;
-    imprimir?.(`REPLICATION key:${visivel(key)} value:${visivel(value)} ts:${timestamp}`);
+    imprimir?.(CONSOLE.replication({ key, value, timestamp }));
     if (atraso === 0) return this.#aplicar({ key, value, timestamp });
     const { atrasadas } = this.#ligacao;
     const inserir = () => this.#aplicar({ key, value, timestamp });
@@ -1102,7 +969,7 @@ export class Servidor {
     const { imprimir } = this.#opcoes;
     for (const [timestamp, put] of this.#puts.confirmar(ate)) {
       const { id, key, origem } = put.pedido;
-      imprimir?.(`Enviando PUT_OK ao Cliente ${origem} da key:${visivel(key)} ts:${timestamp}`);
+      imprimir?.(CONSOLE.putOk(origem, key, timestamp));
       this.#responder(put, { tipo: "PUT_OK", id, key, timestamp });
     }
   }
@@ -1110,24 +977,14 @@ export class Servidor {
   // --- GET (seção 5f) --------------------------------------------------------
 
   /** Seção 5f. Requisição GET: nunca um value anterior ao que o cliente já viu. */
-  #tratarGet(conexao: Conexao, { id, key, timestamp }: CorpoDe<"GET">, lida: number): void {
-    const versao = this.#tabela.versoes.get(key);
-    const meu = versao?.timestamp ?? 0;
-    const value = versao?.value ?? null;
-    const tipo = meu < timestamp ? "TRY_OTHER_SERVER_OR_LATER" : "GET_OK";
-    this.#opcoes.imprimir?.(
-      `Cliente ${conexao.endereco} GET key:${visivel(key)} ts:${timestamp}. Meu ts é ${meu}, ` +
-        `portanto devolvendo ${tipo === "GET_OK" ? visivel(value ?? "NULL") : tipo}`,
-    );
-    this.#enviar(
-      conexao,
-      tipo === "GET_OK"
-        ? { tipo, id, key, value, timestamp: meu }
-        : { tipo, id, key, timestamp: meu },
-    );
-    if (this.#medidas) {
-      this.#medir("GET", value === null && tipo === "GET_OK" ? "NULL" : tipo, lida);
-    }
+  #tratarGet(conexao: Conexao, pedido: CorpoDe<"GET">, lida: number): void {
+    const versao = this.#tabela.versoes.get(pedido.key);
+    const resposta = respostaAoGet(pedido, versao?.value ?? null, versao?.timestamp ?? 0);
+    this.#opcoes.imprimir?.(CONSOLE.get(conexao.endereco, pedido.timestamp, resposta));
+    this.#enviar(conexao, resposta);
+    if (!this.#medidas) return;
+    const nada = resposta.tipo === "GET_OK" && resposta.value === null;
+    this.#medir("GET", nada ? "NULL" : resposta.tipo, lida);
   }
 
   // --- O grupo, visto do líder -----------------------------------------------
@@ -1638,7 +1495,7 @@ export class Servidor {
       constructor(porta: Porta, mundo: MundoDoServidor) {
         this.#mundo = mundo;
         this.#aoDiscar = { seguranca: {}, rastro: undefined, mundo };
-        this.#principal = atender<Noticias, Replicacao>(porta, this);
+        this.#principal = atenderThread<Noticias, Replicacao>(porta, this);
       }
 
       iniciar({ replicas, seguranca, rastro, quem }: OpcoesDoReplicador): void {
@@ -1924,11 +1781,6 @@ interface Partes {
   readonly tabela: Tabela;
 }
 
-/** Um ERRO definitivo, para que a pessoa ou o programa saiba por quê. */
-function linhaDeRecusa(id: number | undefined, erro: string): string {
-  return new Mensagem({ tipo: "ERRO", id, erro, definitivo: true }).linha();
-}
-
 /** O estado de quem ainda não tem a tabela. */
 function aEncher(lider: Endereco, conhecido: Endereco): EstadoDoServidor {
   return {
@@ -2032,7 +1884,7 @@ function abrirOutra(
   noticias: Noticias,
 ): Outra<Replicacao> & { thread: OutraThread } {
   const thread = mundo.abrirThread();
-  const outra = atender<Replicacao, Noticias>(thread, noticias);
+  const outra = atenderThread<Replicacao, Noticias>(thread, noticias);
   thread.onerror = (evento) => {
     evento.preventDefault();
     outra.desligar(`A thread de replicação falhou: ${evento.message}`);

@@ -32,17 +32,32 @@ function caminhos(texto: string): string[] {
   });
 }
 
-/** Os módulos que um programa importa, e os que eles importam, por caminho. */
+/** Um módulo, como `deno info --json` o diz; de uma importação só de tipos, nada se executa. */
+interface Modulo {
+  readonly specifier: string;
+  readonly dependencies?: readonly { readonly code?: { readonly specifier?: string } }[];
+}
+
+/** Os módulos que um programa executa: os que importa, e os que eles importam, por caminho. */
 async function modulosDe(programa: string): Promise<string[]> {
   const { stdout } = await new Deno.Command(Deno.execPath(), {
     args: ["info", ...MAPA, "--json", `${programa}.ts`],
     cwd: RAIZ,
   }).output();
-  const { modules } = JSON.parse(new TextDecoder().decode(stdout));
+  const { roots, modules } = JSON.parse(new TextDecoder().decode(stdout)) as {
+    roots: string[];
+    modules: Modulo[];
+  };
+  const achados = new Set(roots);
+  for (const achado of achados) {
+    const modulo = modules.find(({ specifier }) => specifier === achado);
+    for (const { code } of modulo?.dependencies ?? []) {
+      if (code?.specifier) achados.add(code.specifier);
+    }
+  }
   const raiz = RAIZ.href;
-  return modules.map(({ specifier }: { specifier: string }) => specifier)
-    .filter((specifier: string) => specifier.startsWith(raiz))
-    .map((specifier: string) => specifier.slice(raiz.length)).sort();
+  return [...achados].filter((specifier) => specifier.startsWith(raiz))
+    .map((specifier) => specifier.slice(raiz.length)).sort();
 }
 
 Deno.test("deno compile embute os módulos de cada programa, a biblioteca padrão e mais nada", async () => {
