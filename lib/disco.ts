@@ -58,6 +58,8 @@ export interface Disco {
   readonly aviso: string;
   /** O que já se gravou. */
   readonly medidas: MedidasDoDisco;
+  /** Quantas linhas há. */
+  contar(): number;
   /** As próximas linhas que já havia, em ordem de timestamp; nenhuma, acabaram. */
   ler(quantas: number): Linha[];
   /**
@@ -233,6 +235,7 @@ function abrirTabela(banco: DatabaseSync, aberta: Aberta): Disco {
     nota,
     aviso,
     medidas: gravacao.medidas,
+    contar: () => Number(banco.prepare("SELECT count(*) AS linhas FROM tabela").get()!.linhas),
     ler(quantas) {
       const linhas: Linha[] = [];
       while (linhas.length < quantas) {

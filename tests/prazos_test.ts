@@ -124,7 +124,14 @@ Deno.test("um servidor que ainda enche a tabela não aceita ninguém", async () 
   const porSoltar = new Promise<void>((resolver) => soltar = resolver);
   const abrirDisco = async () => {
     await porSoltar;
-    const nada = { nota: "", aviso: "", ler: () => [], gravar: () => {}, fechar: () => {} };
+    const nada = {
+      nota: "",
+      aviso: "",
+      contar: () => 0,
+      ler: () => [],
+      gravar: () => {},
+      fechar: () => {},
+    };
     const medidas = { transacoes: abrirHistograma(), linhas: 0, falhas: 0 };
     return { ...nada, medidas, recomecar: () => ({ quantos: 0, arquivo: undefined }) };
   };
