@@ -1,6 +1,7 @@
 /**
  * O cliente: a console com INIT, PUT e GET do enunciado (seção 4), os mesmos
- * pedidos pela linha de comando, e uma classe para outros programas.
+ * pedidos e o estado dos servidores pela linha de comando, e uma classe para
+ * outros programas.
  *
  * ```ts
  * import { Cliente } from "./cliente.ts";
@@ -13,17 +14,20 @@
  * if (resposta.tipo !== "GET_OK" || resposta.value !== "azul") throw new Error("não voltou igual");
  * ```
  *
- * Na ordem: a classe, com PUT e GET, a escolha do servidor e a console; e as opções da
- * linha de comando.
+ * Na ordem: a classe, com PUT e GET, a escolha do servidor e a console; o estado dos
+ * servidores; e as opções da linha de comando.
  *
  * @module
  */
 
 import { type Endereco, lerEndereco, lerIp, lerPorta, textoDoEndereco } from "./lib/endereco.ts";
-import { inteiroEntre, lerArgumentos, lerOpcao } from "./lib/opcoes.ts";
+import { inteiro, lista, objeto, opcional, simOuNao, texto, umDe } from "./lib/forma.ts";
+import { pedirJson } from "./lib/http.ts";
+import { type Argumentos, inteiroEntre, lerArgumentos, lerOpcao } from "./lib/opcoes.ts";
 import { type Certeza, type Elo, falha, falhaDefinitiva } from "./lib/pedidos.ts";
 import { abrirRastro, type Rastro } from "./lib/rastro.ts";
 import { lerSeguranca, OPCOES_DE_QUEM_DISCA, type Seguranca } from "./lib/seguranca.ts";
+import { fazerTabela } from "./lib/tabela.ts";
 import {
   abrirTeclado,
   FIM_DO_TECLADO,
@@ -33,7 +37,15 @@ import {
 } from "./lib/teclado.ts";
 import { abrirTela, type Tela } from "./lib/tela.ts";
 import { ESPERA_MS_MAX, esperaDaTentativa, esperar } from "./lib/tempo.ts";
-import { bytesEmUtf8, citar, jsonVisivel, noLimite, textoDoErro, visivel } from "./lib/texto.ts";
+import {
+  bytesEmUtf8,
+  citar,
+  jsonVisivel,
+  noLimite,
+  textoDaDuracao,
+  textoDoErro,
+  visivel,
+} from "./lib/texto.ts";
 import {
   CAMPOS_SECRETOS,
   type Corpo,
@@ -53,6 +65,9 @@ const PRAZO_MS = 10_000;
 
 /** Primeira e maior espera antes de repetir um pedido, em milissegundos; dobra a cada vez. */
 const REPETIR_MS = { primeira: 10, maior: 500 } as const;
+
+/** Bytes da resposta de uma porta de saúde; além, é recusada. */
+const SAUDE_BYTES_MAX = 64 * 1024;
 
 /** Endereços padrão dos três servidores (seções 4a e 5a do enunciado). */
 const ENDERECOS_PADRAO: readonly Endereco[] = [10097, 10098, 10099].map(
@@ -315,8 +330,8 @@ export class Cliente {
   // --- Console ---------------------------------------------------------------
 
   /**
-   * O programa: opções, depois um pedido só (`put`, `get`) ou o menu. Devolve o
-   * código de saída: {@linkcode CODIGOS}, e 0 se o teclado acabou.
+   * O programa: opções, depois um pedido só (`put`, `get`), o `estado` ou o menu.
+   * Devolve o código de saída: {@linkcode CODIGOS}, e 0 se o teclado acabou.
    */
   static async main(args: readonly string[]): Promise<number> {
     const tela = abrirTela();
@@ -330,7 +345,9 @@ export class Cliente {
     }
     let codigo: number = CODIGOS.respondido;
     if (typeof opcoes === "string") tela.linha(opcoes);
-    else if (opcoes.pedido) {
+    else if (opcoes.saude) {
+      codigo = await mostrarEstado(opcoes.saude, opcoes.cliente.prazo, tela, opcoes.json);
+    } else if (opcoes.pedido) {
       const servidores = opcoes.servidores ?? ENDERECOS_PADRAO;
       await using cliente = new Cliente(servidores, opcoes.cliente);
       codigo = await Cliente.#pedirUmaVez(cliente, opcoes.pedido, tela, opcoes.json);
@@ -456,11 +473,11 @@ export class Cliente {
   }
 }
 
-/** Os códigos de saída de `put` e `get`. */
+/** Os códigos de saída de `put`, `get` e `estado`. */
 const CODIGOS = {
-  /** Um servidor respondeu, ainda que NULL ou TRY_OTHER_SERVER_OR_LATER. */
+  /** Um servidor respondeu, ainda que NULL ou TRY_OTHER_SERVER_OR_LATER; os PUTs são aceitos. */
   respondido: 0,
-  /** Falhou, e certamente não teve efeito. */
+  /** Falhou, e certamente não teve efeito; os PUTs não são aceitos. */
   falhou: 1,
   usoErrado: 2,
   /** O PUT pode ter acontecido. */
@@ -530,16 +547,149 @@ function sortear<T>(itens: readonly T[], { acaso }: Mundo): T[] {
   return ordem;
 }
 
+// === O estado dos servidores =================================================
+// Pergunta-se a cada um na sua porta de saúde, em HTTP, e nunca na porta dos clientes: quem faz
+// PUTs e GETs continua sem saber quem lidera.
+
+/** Um texto curto de uma resposta: um endereço, uma versão. */
+const curto = texto(300);
+const enderecos = lista(curto, 64);
+
+/** O que um servidor diz de si na porta de saúde, pronto (200) ou não (503). */
+const lerSaude = objeto({
+  pronto: simOuNao,
+  aceitaPuts: simOuNao,
+  motivo: texto(1_000),
+  /** Vazio enquanto carrega a tabela. */
+  papel: umDe("lider", "seguidor", "unico", ""),
+  servidor: curto,
+  lider: curto,
+  replicas: opcional(inteiro, 0),
+  /** De um líder, os seguidores em dia; de um seguidor em dia, o líder. */
+  emDia: enderecos,
+  entrando: opcional(enderecos, []),
+  faltam: lista(objeto({ servidor: curto, desde: curto, segundos: inteiro }), 64),
+  /** Quantos o líder nunca viu desde que começou. */
+  porVir: opcional(inteiro, 0),
+  timestamp: inteiro,
+  confirmado: inteiro,
+  keys: inteiro,
+  epoca: curto,
+  versao: curto,
+});
+type Saude = ReturnType<typeof lerSaude>;
+
+/** Uma porta de saúde, e o que respondeu, ou por que não se sabe. */
+type Visto = { readonly saude: string } & (Saude | { readonly erro: string });
+
+/** Cada papel, como se mostra. */
+const PAPEIS = { lider: "líder", seguidor: "seguidor", unico: "único", "": "a carregar" } as const;
+
+const NUMEROS = ["timestamp", "confirmado", "keys"];
+const TITULOS = ["servidor", "papel", "pronto", ...NUMEROS, "versão", "situação"];
+
+/** O comando `estado`: pergunta a todos, mostra-os, e devolve o código de saída. */
+async function mostrarEstado(
+  saude: readonly Endereco[],
+  prazo: number,
+  tela: Tela,
+  json: boolean,
+): Promise<number> {
+  const vistos = await Promise.all(saude.map((endereco) => perguntarSaude(endereco, prazo)));
+  const respostas = vistos.filter((visto) => "pronto" in visto);
+  const recusa = porqueNaoAceita(respostas);
+  const [aceitaPuts, avisos] = [recusa === undefined, avisosDe(respostas)];
+  if (json) tela.linha(jsonVisivel({ aceitaPuts, avisos, servidores: vistos }));
+  else {
+    for (const linha of fazerTabela(TITULOS, vistos.map(celulas), NUMEROS)) tela.linha(linha);
+    tela.linha(visivel(`PUTs: ${aceitaPuts ? "aceitos" : `não aceitos: ${recusa}`}`));
+    for (const aviso of avisos) tela.linha(visivel(`Aviso: ${aviso}`));
+  }
+  return aceitaPuts ? CODIGOS.respondido : CODIGOS.falhou;
+}
+
+async function perguntarSaude(endereco: Endereco, prazo: number): Promise<Visto> {
+  const saude = textoDoEndereco(endereco);
+  const ler = (json: unknown) => lerSaude(json, "a resposta");
+  const pedido = { prazo, bytesMax: SAUDE_BYTES_MAX, aceitos: [200, 503], ler };
+  try {
+    return { saude, ...await pedirJson(endereco, "/readyz", pedido) };
+  } catch (erro) {
+    return { saude, erro: textoDoErro(erro) };
+  }
+}
+
+/** Por que não são aceitos PUTs; `undefined` se um líder, e um só, diz que os aceita. */
+function porqueNaoAceita(respostas: readonly Saude[]): string | undefined {
+  const lideres = respostas.filter(lidera);
+  const aceitam = lideres.filter(({ aceitaPuts }) => aceitaPuts).length;
+  if (aceitam === 1) return undefined;
+  if (aceitam > 1) return `${aceitam} servidores dizem, cada um, que é o líder e que os aceita`;
+  if (respostas.length === 0) return "nenhum servidor respondeu";
+  if (lideres.length === 0) return "nenhum dos que responderam é o líder";
+  return lideres.map((um) => um.motivo || `${um.servidor} não diz por quê`).join("; ");
+}
+
+/** O que uma pessoa não pode deixar de ver, uma frase para cada coisa. */
+function avisosDe(respostas: readonly Saude[]): string[] {
+  const lideres = respostas.filter(lidera).map(({ servidor }) => servidor);
+  const varios = `${lideres.length} servidores dizem que são o líder: ${lideres.join(", ")}`;
+  return [
+    ...(lideres.length > 1 ? [varios] : []),
+    ...desacordo("os servidores não têm todos o mesmo líder", respostas, "lider"),
+    ...desacordo("servidores em dia têm histórias diferentes", respostas.filter(emDia), "epoca"),
+    ...desacordo("os servidores não têm todos a mesma versão", respostas, "versao"),
+  ];
+}
+
+/** A frase, e quem diz o quê, se num campo nem todos dizem o mesmo; vazio é nada dizer. */
+function desacordo(frase: string, todas: readonly Saude[], campo: "lider" | "epoca" | "versao") {
+  const ditos = Map.groupBy(todas.filter((um) => um[campo]), (um) => um[campo]);
+  const partes = [...ditos].map(([valor, quem]) =>
+    `${valor} (${quem.map(({ servidor }) => servidor).join(", ")})`
+  );
+  return partes.length > 1 ? [`${frase}: ${partes.join("; ")}`] : [];
+}
+
+const lidera = ({ papel }: Saude) => papel === "lider" || papel === "unico";
+
+/** Se tem tudo o que o grupo confirmou: um líder, sempre; um seguidor, se está em dia com o seu. */
+const emDia = (um: Saude) => um.pronto && (lidera(um) || um.emDia.length > 0);
+
+/** Uma linha da tabela. */
+function celulas(visto: Visto): string[] {
+  if ("erro" in visto) {
+    return [`${visto.saude} (saúde)`, ...Array(TITULOS.length - 2).fill("-"), visto.erro];
+  }
+  const { servidor, papel, pronto, timestamp, confirmado, keys, versao } = visto;
+  const numeros = [timestamp, confirmado, keys].map(String);
+  return [servidor, PAPEIS[papel], pronto ? "sim" : "não", ...numeros, versao, situacao(visto)];
+}
+
+/** O que falta a um servidor, em palavras. */
+function situacao(um: Saude): string {
+  const partes = [
+    ...um.faltam.map((outro) => `falta ${outro.servidor} há ${textoDaDuracao(outro.segundos)}`),
+    ...um.entrando.map((outro) => `${outro} a entrar`),
+    ...(um.porVir > 0 ? [`${um.porVir} por vir`] : []),
+  ];
+  if (um.motivo !== "" && (!um.pronto || partes.length === 0)) partes.push(um.motivo);
+  return partes.join(", ") || (emDia(um) ? "em dia" : "não está em dia");
+}
+
 // === Linha de comando do cliente =============================================
 
 const AJUDA = `Uso: cliente [opções]                  menu com INIT, PUT e GET
      cliente [opções] put KEY VALUE    um PUT só; o VALUE - vem da entrada
      cliente [opções] get KEY          um GET só
+     cliente [opções] estado           os servidores numa tabela, por --saude
 
   --servidores=IP:PORTA,IP:PORTA,IP:PORTA
                         os servidores, em vez do INIT (com put e get, sem esta
                         opção: 127.0.0.1, portas 10097, 10098 e 10099)
-  --json                com put e get: mostra a resposta em JSON, numa linha
+  --saude=IP:PORTA,IP:PORTA,IP:PORTA
+                        com estado: as portas de saúde dos servidores
+  --json                com put, get e estado: em JSON, numa linha
   --prazo=MS            maior espera por uma resposta (${PRAZO_MS})
   --segredo=ARQUIVO     prova que sabe este segredo, e o exige de quem serve
   --tls-ca=ARQUIVO      disca em TLS, e confia nesta autoridade (PEM)
@@ -549,34 +699,57 @@ const AJUDA = `Uso: cliente [opções]                  menu com INIT, PUT e GET
 
 Antes de uma key ou um value que começa com "-", ponha "--".
 Saída de put e get: 0 um servidor respondeu, 1 falha (certamente sem efeito),
-2 uso errado, 3 o PUT pode ter acontecido.`;
+2 uso errado, 3 o PUT pode ter acontecido. De estado: 0 aceitam-se PUTs, 1 não.`;
 
 /** O que a linha de comando pede. */
 interface OpcoesDaLinha {
   readonly servidores: readonly Endereco[] | undefined;
-  readonly cliente: OpcoesDoCliente;
+  readonly cliente: OpcoesDoCliente & { readonly prazo: number };
   readonly json: boolean;
   readonly pedido: (PedidoDaConsole & { daEntrada?: boolean }) | undefined;
+  /** As portas de saúde, se o comando é `estado`. */
+  readonly saude: readonly Endereco[] | undefined;
 }
 
 /** Lê as opções; um texto, se é só para mostrá-lo. @throws {TypeError} se alguma não serve. */
 function lerLinhaDeComando(args: readonly string[]): OpcoesDaLinha | string {
-  const textos = ["servidores", "prazo", "rastro", ...OPCOES_DE_QUEM_DISCA];
+  const textos = ["servidores", "saude", "prazo", "rastro", ...OPCOES_DE_QUEM_DISCA];
   const lidos = lerArgumentos(args, { textos, sinais: ["json"] });
   const { opcoes, livres } = lidos;
   if (opcoes.ajuda) return AJUDA;
   if (opcoes.versao) return `cliente ${VERSAO}`;
-  const servidores = lerOpcao(lidos, "servidores", (lista) => lista.split(",").map(lerEndereco));
+  const saude = lerEstado(lidos);
+  const servidores = lerOpcao(lidos, "servidores", lerEnderecos);
   const prazo = lerOpcao(lidos, "prazo", inteiroEntre(1, ESPERA_MS_MAX)) ?? PRAZO_MS;
-  const pedido = lerPedido(livres, args.includes("--"));
-  if (opcoes.json && !pedido) throw new TypeError("--json só vale com put ou get");
+  const pedido = saude ? undefined : lerPedido(livres, args.includes("--"));
+  if (opcoes.json && !pedido && !saude) {
+    throw new TypeError("--json só vale com put, get ou estado");
+  }
   const rastro = lerOpcao(
     lidos,
     "rastro",
     (arquivo) => abrirRastro(arquivo, `cliente ${Deno.pid}`, CAMPOS_SECRETOS),
   );
   const cliente = { prazo, repetir: false, seguranca: lerSeguranca(lidos), rastro };
-  return { servidores, cliente, json: opcoes.json !== undefined, pedido };
+  return { servidores, cliente, json: opcoes.json !== undefined, pedido, saude };
+}
+
+function lerEnderecos(lista: string): Endereco[] {
+  return lista.split(",").map(lerEndereco);
+}
+
+/** As portas de saúde, se o comando é `estado`, que não fala com a porta dos clientes. */
+function lerEstado(lidos: Argumentos): Endereco[] | undefined {
+  const { opcoes, livres } = lidos;
+  const saude = lerOpcao(lidos, "saude", lerEnderecos);
+  if (livres[0]?.toLowerCase() !== "estado") {
+    if (saude) throw new TypeError("--saude só vale com estado");
+    return undefined;
+  }
+  if (!saude || livres.length > 1) throw new TypeError("Uso: estado --saude=IP:PORTA,IP:PORTA,…");
+  const alheia = ["servidores", "rastro", ...OPCOES_DE_QUEM_DISCA].find((nome) => opcoes[nome]);
+  if (alheia) throw new TypeError(`--${alheia} não vale com estado, que só fala com --saude`);
+  return saude;
 }
 
 /** O pedido; depois de "--", um "-" é só um "-". */
@@ -592,7 +765,7 @@ function lerPedido(livres: readonly string[], literal: boolean): OpcoesDaLinha["
     throw new TypeError("Uso: put KEY VALUE; um value com espaços vai entre aspas");
   }
   if (nome === "get") throw new TypeError("Uso: get KEY");
-  throw new TypeError(`Comando desconhecido: ${citar(comando)}; use put ou get`);
+  throw new TypeError(`Comando desconhecido: ${citar(comando)}; use put, get ou estado`);
 }
 
 if (import.meta.main) Deno.exit(await Cliente.main(Deno.args));

@@ -76,13 +76,21 @@ const PALAVRAS: readonly (readonly [new (...args: never[]) => Error, string])[] 
   [Deno.errors.NotCapable, "sem permissão do Deno (--allow-…)"],
 ];
 
-/** Nossas palavras para os erros que só o texto distingue: os de TLS. */
+/** Nossas palavras para os erros que só o texto distingue: os de TLS, e os de HTTP (`fetch`). */
 const PALAVRAS_DO_TEXTO: readonly (readonly [RegExp, string])[] = [
   [/UnknownIssuer|BadSignature/, "o certificado não é da autoridade de --tls-ca"],
   [/not ?valid ?for ?name/i, "o certificado não vale para este endereço"],
   [/KeyMismatch/, "a chave não é a do certificado"],
   [/certificate.*expired/i, "o certificado expirou"],
   [/InvalidContentType|tls handshake eof/i, "o outro lado não fala TLS"],
+  // Os números são os de Linux, macOS e Windows, que diz o resto na língua da máquina.
+  [/os error (111|61|10061)\b/, "conexão recusada"],
+  [/os error (104|54|10054)\b|connection closed before/, "conexão derrubada"],
+  [/os error (101|113|51|65|10051|10065)\b/, "não há caminho até lá"],
+  [/^dns error/, "este nome não foi achado na rede"],
+  [/^error reading a body/, "acabou no meio"],
+  [/^invalid HTTP|^message head is too large/, "o outro lado não fala HTTP"],
+  [/Requests to port \d+ are blocked/, "em HTTP, esta porta não pode ser usada; escolha outra"],
 ];
 
 /** Nossas palavras para os erros de rede e de disco mais comuns; os outros, como vierem. */
@@ -93,6 +101,18 @@ export function textoDoErro(erro: unknown): string {
   const porTexto = PALAVRAS_DO_TEXTO.find(([expressao]) => expressao.test(erro.message));
   return porTexto ? porTexto[1] : visivel(erro.message);
 }
+
+/** Uma duração, arredondada para baixo, na maior unidade em que são pelo menos duas: `90 s`, `2 min`. */
+export function textoDaDuracao(segundos: number): string {
+  const [nome, quanto] = DURACOES.find(([, cada]) => segundos >= 2 * cada) ?? ["s", 1];
+  return `${Math.floor(segundos / quanto)} ${nome}`;
+}
+
+const DURACOES: readonly (readonly [string, number])[] = [
+  ["dias", 86_400],
+  ["h", 3_600],
+  ["min", 60],
+];
 
 /** Como se diz que algo chegou a um limite, ou (dado o limite) passou dele. */
 export function noLimite(quanto: string, limite?: number): string {

@@ -4,6 +4,7 @@ import {
   citar,
   citarJson,
   jsonVisivel,
+  textoDaDuracao,
   textoDoErro,
   visivel,
 } from "../../lib/texto.ts";
@@ -45,6 +46,35 @@ Deno.test("textoDoErro() diz em palavras nossas os erros do sistema, e os outros
   );
   assertEquals(textoDoErro(new Error("outra coisa\x1b[2J")), "outra coisa\\x1b[2J");
   assertEquals(textoDoErro("nem é um erro"), "nem é um erro");
+});
+
+Deno.test("textoDoErro() conhece os erros do fetch pelo número, em qualquer língua do sistema", () => {
+  const textos: [string, string][] = [
+    ["tcp connect error: Connection refused (os error 111)", "conexão recusada"],
+    ["tcp connect error: Connection refused (os error 61)", "conexão recusada"],
+    ["tcp connect error: Nenhuma conexão pôde ser feita (os error 10061)", "conexão recusada"],
+    ["connection error: Connection reset by peer (os error 104)", "conexão derrubada"],
+    ["connection closed before message completed", "conexão derrubada"],
+    ["tcp connect error: No route to host (os error 113)", "não há caminho até lá"],
+    ["dns error: failed to lookup address information", "este nome não foi achado na rede"],
+    ["tcp connect error: outro (os error 1110)", "tcp connect error: outro (os error 1110)"],
+  ];
+  for (const [texto, palavras] of textos) assertEquals(textoDoErro(new TypeError(texto)), palavras);
+});
+
+Deno.test("textoDaDuracao() usa a maior unidade em que são pelo menos duas", () => {
+  const segundos = [0, 12, 119, 120, 7_199, 7_200, 172_799, 172_800, 10 * 86_400];
+  assertEquals(segundos.map(textoDaDuracao), [
+    "0 s",
+    "12 s",
+    "119 s",
+    "2 min",
+    "119 min",
+    "2 h",
+    "47 h",
+    "2 dias",
+    "10 dias",
+  ]);
 });
 
 Deno.test("bytesEmUtf8() conta bytes, e não caracteres", () => {
