@@ -21,7 +21,16 @@
  */
 
 import { type Endereco, lerEndereco, lerIp, lerPorta, textoDoEndereco } from "./lib/endereco.ts";
-import { inteiro, lista, objeto, opcional, simOuNao, texto, umDe } from "./lib/forma.ts";
+import {
+  inteiro,
+  type Leitor,
+  lista,
+  objeto,
+  opcional,
+  simOuNao,
+  texto,
+  umDe,
+} from "./lib/forma.ts";
 import { pedirJson } from "./lib/http.ts";
 import { type Argumentos, inteiroEntre, lerArgumentos, lerOpcao } from "./lib/opcoes.ts";
 import { type Certeza, type Elo, falha, falhaDefinitiva } from "./lib/pedidos.ts";
@@ -51,6 +60,7 @@ import {
   type Corpo,
   type CorpoDe,
   discar,
+  type EstadoDoServidor,
   LINHA_BYTES_MAX,
   Mensagem,
   MUNDO,
@@ -556,7 +566,7 @@ const curto = texto(300);
 const enderecos = lista(curto, 64);
 
 /** O que um servidor diz de si na porta de saúde, pronto (200) ou não (503). */
-const lerSaude = objeto({
+const lerSaude: Leitor<EstadoDoServidor> = objeto({
   pronto: simOuNao,
   aceitaPuts: simOuNao,
   motivo: texto(1_000),
@@ -577,7 +587,7 @@ const lerSaude = objeto({
   epoca: curto,
   versao: curto,
 });
-type Saude = ReturnType<typeof lerSaude>;
+type Saude = EstadoDoServidor;
 
 /** Uma porta de saúde, e o que respondeu, ou por que não se sabe. */
 type Visto = { readonly saude: string } & (Saude | { readonly erro: string });
