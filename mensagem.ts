@@ -30,9 +30,10 @@ import type { Rastro } from "./lib/rastro.ts";
 import { LOTE_MAX } from "./lib/saida.ts";
 import {
   type Certificado,
-  conferirProva,
   type Desafios,
   provar,
+  type Segredo,
+  segredoDaProva,
   type Seguranca,
 } from "./lib/seguranca.ts";
 import type { Tarefas } from "./lib/tarefas.ts";
@@ -544,7 +545,7 @@ export interface OpcoesAoAtender {
   /** Anota o que passa (nada). */
   readonly rastro: Rastro | undefined;
   /** O que quem disca tem de provar que sabe (nada). */
-  readonly segredo: string | undefined;
+  readonly segredo: Segredo | undefined;
   /** Trata uma mensagem, que se leu em `lida`: é daí que se conta o prazo. */
   receber(conexao: Conexao, corpo: Corpo, lida: number): void;
   /** Chegou o que não é uma mensagem, e respondeu-se-lhe. */
@@ -704,17 +705,18 @@ async function conectar(
 /** De quem disca: prova ao servidor que sabe o segredo, e exige dele o mesmo. */
 async function provarSegredo(
   elo: Elo<Corpo>,
-  segredo: string,
+  segredo: Segredo,
   desafio: string,
   prazo: number,
 ): Promise<void> {
   const resposta = await elo.pedir({ tipo: "AUTH", desafio }, prazo);
   if (resposta.tipo === "ERRO") throw new Error(resposta.erro);
   const desafios = resposta.tipo === "AUTH_CHALLENGE" && [desafio, resposta.desafio] as const;
-  const provado = resposta.tipo === "AUTH_CHALLENGE" && desafios &&
-    await conferirProva(segredo, "servidor", desafios, resposta.prova);
-  if (!provado) throw new Error("não provou que sabe o segredo");
-  const prova = await provar(segredo, "cliente", desafios);
+  const comum = resposta.tipo === "AUTH_CHALLENGE" && desafios &&
+    await segredoDaProva(segredo, "servidor", desafios, resposta.prova);
+  if (!comum) throw new Error("não provou que sabe o segredo");
+  // Com o que ele usou, que certamente sabe.
+  const prova = await provar(comum, "cliente", desafios);
   const aceite = await elo.pedir({ tipo: "AUTH_PROOF", prova }, prazo);
   if (aceite.tipo === "ERRO") throw new Error(aceite.erro);
   if (aceite.tipo !== "AUTH_OK") throw new Error(`respondeu ${aceite.tipo}`);
@@ -725,7 +727,7 @@ async function provarSegredo(
  * dele terá de responder; à prova certa, sem mais desafios; a qualquer outra coisa, `undefined`.
  */
 async function responderProva(
-  segredo: string,
+  segredo: Segredo,
   item: unknown,
   desafios: Desafios | undefined,
   { sigilo }: Tempo,
@@ -743,6 +745,6 @@ async function responderProva(
     return { corpo: { tipo: "AUTH_CHALLENGE", id, desafio: novos[1], prova }, desafios: novos };
   }
   const provou = corpo.tipo === "AUTH_PROOF" && desafios &&
-    await conferirProva(segredo, "cliente", desafios, corpo.prova);
+    await segredoDaProva(segredo, "cliente", desafios, corpo.prova) !== undefined;
   return provou ? { corpo: { tipo: "AUTH_OK", id } } : undefined;
 }

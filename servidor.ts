@@ -70,6 +70,7 @@ import {
   lerCertificado,
   lerSeguranca,
   OPCOES_DE_QUEM_ATENDE,
+  type Segredo,
   type Seguranca,
 } from "./lib/seguranca.ts";
 import { atenderSinais } from "./lib/sinais.ts";
@@ -177,7 +178,7 @@ export interface OpcoesDoServidor {
   /** Pasta onde guardar a tabela em disco (nenhuma: só na memória). */
   dados?: string | undefined;
   /** O segredo que todos no grupo têm de provar que sabem (nenhum: qualquer um pode pedir). */
-  segredo?: string | undefined;
+  segredo?: Segredo | undefined;
   /** Atende em TLS, com este certificado e esta chave, e disca confiando em `ca` (todos em PEM). */
   tls?: Certificado & { ca?: string | undefined } | undefined;
   /** Arquivo onde se anota cada mensagem enviada e recebida (nenhum). */

@@ -19,12 +19,18 @@
  */
 
 import { type Argumentos, lerOpcao } from "./opcoes.ts";
-import { bytesEmUtf8, citar, textoDoErro } from "./texto.ts";
+import { bytesEmUtf8, citar, noLimite, textoDoErro } from "./texto.ts";
+
+/**
+ * Um segredo; ou vários, enquanto se troca um por outro: prova-se com o primeiro, e aceita-se a
+ * prova de qualquer um.
+ */
+export type Segredo = string | readonly [string, ...string[]];
 
 /** Como se protege uma conexão; sem nada, como vier. */
 export interface Seguranca {
   /** O segredo de todos os que se falam; ver {@linkcode lerSegredo}. */
-  segredo?: string | undefined;
+  segredo?: Segredo | undefined;
   /** Presente: fala TLS, e confia na autoridade deste certificado (PEM; sem ele, nas do sistema). */
   tls?: { readonly ca?: string | undefined } | undefined;
 }
@@ -37,6 +43,9 @@ export interface Certificado {
 
 /** Bytes que um segredo tem de ter ao menos; menos, adivinha-se de uma prova ouvida. */
 const SEGREDO_BYTES_MIN = 16;
+
+/** Segredos que um arquivo pode ter: cada um é mais uma conta por cada prova de um estranho. */
+const SEGREDOS_MAX = 4;
 
 /** Os dois desafios de uma conexão, em hexadecimal: o de quem discou e o de quem atendeu. */
 export type Desafios = readonly [string, string];
@@ -54,11 +63,11 @@ function oQueSeProva(lado: Lado, desafios: Desafios) {
   return new TextEncoder().encode([lado, ...desafios].join("\n"));
 }
 
-/** A prova de um lado, em hexadecimal. */
-export async function provar(segredo: string, lado: Lado, desafios: Desafios): Promise<string> {
+/** A prova de um lado, em hexadecimal: a do primeiro segredo, se são vários. */
+export async function provar(segredo: Segredo, lado: Lado, desafios: Desafios): Promise<string> {
   const prova = await crypto.subtle.sign(
     "HMAC",
-    await chaveDe(segredo),
+    await chaveDe(typeof segredo === "string" ? segredo : segredo[0]),
     oQueSeProva(lado, desafios),
   );
   return new Uint8Array(prova).toHex();
@@ -79,6 +88,18 @@ export async function conferirProva(
   );
 }
 
+/** De qual dos segredos é a prova deste lado; `undefined`, de nenhum. */
+export async function segredoDaProva(
+  segredo: Segredo,
+  lado: Lado,
+  desafios: Desafios,
+  prova: string,
+): Promise<string | undefined> {
+  for (const um of typeof segredo === "string" ? [segredo] : segredo) {
+    if (await conferirProva(um, lado, desafios, prova)) return um;
+  }
+}
+
 /** Compara dois textos num tempo que não diz onde diferem (carregar node:crypto para isto custaria 40 ms). */
 export function iguais(um: string, outro: string): boolean {
   let diferenca = um.length ^ outro.length;
@@ -87,21 +108,29 @@ export function iguais(um: string, outro: string): boolean {
 }
 
 /**
- * Lê o arquivo do segredo; um fim de linha no fim não conta.
+ * Lê o arquivo do segredo; ou dos segredos, um em cada linha. Um fim de linha no fim não conta.
  *
- * @throws {Error} se não pode ser lido, é curto, ou (onde o sistema sabe) outros o podem ler.
+ * @throws {Error} se não pode ser lido, um é curto ou repetido, são demais, ou (onde o sistema
+ * sabe) outros o podem ler.
  */
-export function lerSegredo(caminho: string): string {
-  const segredo = lerArquivo(caminho).replace(/\r?\n$/, "");
+export function lerSegredo(caminho: string): Segredo {
+  const segredos = lerArquivo(caminho).replace(/\r?\n$/, "").split(/\r?\n/);
   const { mode } = Deno.statSync(caminho);
   if (mode !== null && Deno.build.os !== "windows" && (mode & 0o077) !== 0) {
     throw new Error(`outros podem ler ${citar(caminho)}; use chmod 600`);
   }
-  const bytes = bytesEmUtf8(segredo);
-  if (bytes < SEGREDO_BYTES_MIN) {
-    throw new RangeError(`o segredo tem ${bytes} bytes, o mínimo é ${SEGREDO_BYTES_MIN}`);
+  if (segredos.length > SEGREDOS_MAX) {
+    throw new RangeError(noLimite(`há ${segredos.length} segredos`, SEGREDOS_MAX));
   }
-  return segredo;
+  if (new Set(segredos).size < segredos.length) throw new RangeError("há dois segredos iguais");
+  for (const segredo of segredos) {
+    const bytes = bytesEmUtf8(segredo);
+    if (bytes < SEGREDO_BYTES_MIN) {
+      throw new RangeError(`o segredo tem ${bytes} bytes, o mínimo é ${SEGREDO_BYTES_MIN}`);
+    }
+  }
+  const [primeiro, ...outros] = segredos as [string, ...string[]];
+  return outros.length === 0 ? primeiro : [primeiro, ...outros];
 }
 
 /** Lê um arquivo PEM: um certificado ou uma chave. @throws {Error} que diz qual arquivo e por quê. */

@@ -21,7 +21,7 @@ import { type Endereco, textoDoEndereco } from "../lib/endereco.ts";
 import { abrirFila, type NaFila } from "../lib/fila.ts";
 import { falhaDefinitiva } from "../lib/pedidos.ts";
 import type { Rastro } from "../lib/rastro.ts";
-import type { Certificado } from "../lib/seguranca.ts";
+import type { Certificado, Segredo } from "../lib/seguranca.ts";
 import { abrirTarefas } from "../lib/tarefas.ts";
 import { DE_VERDADE, esperar, RELOGIO_MS } from "../lib/tempo.ts";
 import { noLimite, textoDoErro } from "../lib/texto.ts";
@@ -65,7 +65,7 @@ export interface OpcoesDaPonte extends Endereco {
   readonly etcd: Etcd;
   /** Maior espera por um pedido, em milissegundos. */
   readonly prazo: number;
-  readonly segredo?: string | undefined;
+  readonly segredo?: Segredo | undefined;
   readonly tls?: Certificado | undefined;
   readonly rastro?: Rastro | undefined;
   /** Recebe as linhas da console (nada). */

@@ -6,6 +6,7 @@ import {
   lerSegredo,
   lerSeguranca,
   provar,
+  segredoDaProva,
 } from "../../lib/seguranca.ts";
 
 const SEGREDO = "um segredo de teste, bem comprido";
@@ -18,6 +19,16 @@ Deno.test("lerSegredo() diz o que há de errado com o arquivo", async () => {
     return caminho;
   };
   assertEquals(lerSegredo(await escrever("0123456789abcdef\r\n")), "0123456789abcdef");
+  const [um, outro] = [SEGREDO, "0123456789abcdef"];
+  assertEquals(lerSegredo(await escrever(`${um}\r\n${outro}\n`)), [um, outro]);
+  const dizer = async (...linhas: string[]) => {
+    const arquivo = await escrever(linhas.join("\n"));
+    return assertThrows(() => lerSegredo(arquivo), RangeError).message;
+  };
+  assertEquals(await dizer(um, "", outro), "o segredo tem 0 bytes, o mínimo é 16");
+  assertEquals(await dizer(um, outro, um), "há dois segredos iguais");
+  const cinco = ["a", "b", "c", "d", "e"].map((letra) => letra.repeat(16));
+  assertEquals(await dizer(...cinco), "há 5 segredos, o limite é 4");
   const curto = await escrever("0123456789abcde\n");
   assertThrows(() => lerSegredo(curto), RangeError, "tem 15 bytes, o mínimo é 16");
   assertThrows(() => lerSegredo(`${pasta}/nada`), Error, "não existe");
@@ -46,6 +57,15 @@ Deno.test("conferirProva() aceita a prova do segredo, do lado e dos desafios cer
     conferirProva(SEGREDO, "cliente", desafios, prova.slice(2)),
   ]);
   assertEquals(erradas, erradas.map(() => false));
+});
+
+Deno.test("segredoDaProva() diz de qual dos segredos é a prova; provar() usa o primeiro", async () => {
+  const desafios = ["11".repeat(32), "22".repeat(32)] as const;
+  const prova = await provar(["novo novo novo novo", SEGREDO], "servidor", desafios);
+  const deQual = (...segredos: [string, ...string[]]) =>
+    segredoDaProva(segredos, "servidor", desafios, prova);
+  assertEquals(await deQual(SEGREDO, "novo novo novo novo"), "novo novo novo novo");
+  assertEquals(await deQual(SEGREDO), undefined);
 });
 
 Deno.test("iguais() compara por inteiro, de qualquer tamanho", () => {
