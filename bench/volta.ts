@@ -6,10 +6,11 @@
  * uns 2 s por milhão, se nada mais disputa os processadores.
  *
  * Mede o tempo até o servidor estar em dia, a memória dos dois lados e o p99 de
- * GETs nos dois, durante a volta e em repouso, na mesma corrida.
+ * GETs nos dois, durante a volta e em repouso, na mesma corrida. Com `--disco`, também o que
+ * a pasta ocupa e quanto leva um servidor a começar com ela cheia.
  *
  * ```sh
- * deno run --allow-net --allow-run --allow-read --allow-write bench/volta.ts
+ * deno task bench:volta --keys=100000 --disco
  * ```
  *
  * @module
@@ -92,19 +93,28 @@ async function encher(elo: Elo<Corpo>, keys: number): Promise<void> {
 }
 
 if (import.meta.main) {
-  const keys = lerOpcoes(
-    "bench:volta [--keys=N]",
-    { textos: ["keys"], sinais: [] },
-    (lidos) => lerOpcao(lidos, "keys", inteiroEntre(1000, 10_000_000)) ?? PADRAO_KEYS,
+  const { keys, disco } = lerOpcoes(
+    "bench:volta [--keys=N] [--disco]",
+    { textos: ["keys"], sinais: ["disco"] },
+    (lidos) => ({
+      keys: lerOpcao(lidos, "keys", inteiroEntre(1000, 10_000_000)) ?? PADRAO_KEYS,
+      disco: lidos.opcoes.disco !== undefined,
+    }),
   );
   naoDeixarProgramas();
   const portas = portasLivres(3);
   const enderecos = portas.map((porta) => `127.0.0.1:${porta}`);
+  const pasta = await Deno.makeTempDir({ prefix: "kv-volta-" });
+  const dados = (n: number) => disco ? [`--dados=${pasta}/${n}`] : [];
   const args = (n: number) =>
-    argumentosDoServidor(portas[n]!, portas[0]!, ["--silencioso", "--prazo=30000"]);
+    argumentosDoServidor(portas[n]!, portas[0]!, ["--silencioso", "--prazo=30000", ...dados(n)]);
   const iniciar = async (n: number) => {
     const programa = new Programa("servidor", args(n));
-    await atendendo(enderecos[n]!);
+    const inicio = performance.now();
+    while (await atendendo(enderecos[n]!).then(() => false, () => true)) {
+      // Não atende enquanto enche a tabela.
+      if (performance.now() - inicio > 300_000) throw new Error("não começou em 300 s");
+    }
     return programa;
   };
   const programas = [await iniciar(0), await iniciar(1), await iniciar(2)];
@@ -118,6 +128,16 @@ if (import.meta.main) {
   const emRepouso = await Promise.all(repouso.map((sonda) => sonda.parar()));
 
   await programas[2]!.matar();
+  if (disco) {
+    const bytes = (await Array.fromAsync(Deno.readDir(`${pasta}/2`)))
+      .reduce((soma, { name }) => soma + Deno.statSync(`${pasta}/2/${name}`).size, 0);
+    escrever(`pasta de dados: ${Math.round(bytes / 1e6)} MB`);
+    const inicio = performance.now();
+    programas[2] = await iniciar(2);
+    escrever(`começa com a pasta cheia em ${Math.round(performance.now() - inicio)} ms`);
+    await programas[2].matar();
+    await Deno.remove(`${pasta}/2`, { recursive: true });
+  }
   const partida = performance.now();
   programas[2] = await iniciar(2);
   const volta = await discar(lerEndereco(enderecos[2]!), 1000);
@@ -140,4 +160,5 @@ if (import.meta.main) {
   for (const linha of programas[0]!.erros.split("\n").filter((l) => /%/.test(l))) escrever(linha);
   for (const elo of [...elos, volta]) elo.fechar("fim");
   await Promise.all(programas.map((programa) => programa.matar()));
+  await Deno.remove(pasta, { recursive: true });
 }

@@ -85,7 +85,7 @@ async function receber(
 }
 
 /** Com um "proxy" que é o próprio destino, o fetch não usa o que as variáveis de ambiente mandam. */
-function ligarDireto({ ip, porta }: Endereco): Deno.HttpClient {
+export function ligarDireto({ ip, porta }: Endereco): Deno.HttpClient {
   const hostname = ip.includes(":") ? `[${ip}]` : ip;
   return Deno.createHttpClient({ proxy: { transport: "tcp", hostname, port: porta } });
 }
@@ -112,7 +112,7 @@ function lerJson(texto: string): unknown {
 }
 
 /** O que correu mal, sem o que o fetch põe à volta. */
-function textoDoFetch(erro: unknown): string {
+export function textoDoFetch(erro: unknown): string {
   const { cause } = erro as Error;
   if (!(cause instanceof Error)) return textoDoErro(erro);
   return textoDoErro(new Error(cause.message.replace(/^.*: client error \(\w+\): /s, "")));

@@ -17,8 +17,9 @@
  */
 
 import { TextLineStream } from "@std/streams/text-line-stream";
+import { ligarDireto, textoDoFetch } from "../lib/http.ts";
 import { type Certeza, falha } from "../lib/pedidos.ts";
-import { textoDoErro, visivel } from "../lib/texto.ts";
+import { visivel } from "../lib/texto.ts";
 
 /** Onde está o etcd, e como se lhe fala. */
 export interface OpcoesDoEtcd {
@@ -82,6 +83,8 @@ export interface CausaDoEtcd extends Certeza {
   readonly codigo?: number | undefined;
 }
 
+const eDoEtcd = (erro: unknown) => Object.hasOwn((erro as Error).cause ?? {}, "definitivo");
+
 /** Códigos do gRPC de quem recusou antes de propor: o pedido não teve nem terá efeito. */
 const DEFINITIVOS = new Set([3, 7, 8, 16]);
 
@@ -144,10 +147,18 @@ function fimDoPrefixo(prefixo: string): string {
   return bytes.toBase64();
 }
 
+/** Direta, a um etcd em claro, que costuma ser o da própria máquina; em TLS, como o sistema mandar. */
+function abrirLigacao({ protocol, hostname, port }: URL, ca: string | undefined) {
+  if (protocol === "https:") {
+    return Deno.createHttpClient(ca === undefined ? {} : { caCerts: [ca] });
+  }
+  return ligarDireto({ ip: hostname.replace(/^\[(.*)\]$/, "$1"), porta: Number(port || 80) });
+}
+
 /** Fala com um membro. Nada se envia até o primeiro pedido. */
 export function abrirEtcd({ url, prefixo, ca, usuario }: OpcoesDoEtcd): Etcd {
   const base = url.replace(/\/+$/, "");
-  const client = Deno.createHttpClient(ca === undefined ? {} : { caCerts: [ca] });
+  const client = abrirLigacao(new URL(base), ca);
   let sessao: Promise<string> | undefined;
 
   /** Um POST; a resposta por ler. */
@@ -177,8 +188,8 @@ export function abrirEtcd({ url, prefixo, ca, usuario }: OpcoesDoEtcd): Etcd {
       const sinal = AbortSignal.timeout(prazo + FOLGA_MS);
       resposta = await (await postar(caminho, corpo, sinal, prazo)).json();
     } catch (erro) {
-      if ((erro as Error).cause) throw erro;
-      const motivo = (erro as Error).name === "TimeoutError" ? "não responde" : textoDoErro(erro);
+      if (eDoEtcd(erro)) throw erro;
+      const motivo = (erro as Error).name === "TimeoutError" ? "não responde" : textoDoFetch(erro);
       throw falha<CausaDoEtcd>(`o etcd: ${visivel(motivo)}`, { definitivo: false });
     }
     const { code, message, error } = resposta;
@@ -219,23 +230,29 @@ export function abrirEtcd({ url, prefixo, ca, usuario }: OpcoesDoEtcd): Etcd {
     };
     const { body } = await postar("/v3/watch", { create_request }, sinal);
     if (!body) return revisao;
-    const linhas = body.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream());
-    for await (const linha of linhas as AsyncIterable<string>) {
-      const { result } = JSON.parse(linha) as Mudanca;
-      if (!result) break;
-      // O que se compactou já não se pode ver: segue-se do que há.
-      if (result.canceled) return Number(result.compact_revision ?? 0) || undefined;
-      revisao ??= Number(result.header?.revision ?? 0) + 1;
-      for (const { type, kv } of result.events ?? []) {
-        const timestamp = Number(kv?.mod_revision ?? 0);
-        revisao = timestamp + 1;
-        const key = deBase64(kv?.key)?.slice(prefixo.length);
-        const value = deBase64(kv?.value);
-        const apagada = type === "DELETE";
-        if (!apagada && key !== undefined && value !== undefined) {
-          aoMudar({ key, value, timestamp });
+    const linhas: ReadableStream<string> = body.pipeThrough(new TextDecoderStream())
+      .pipeThrough(new TextLineStream());
+    const leitor = linhas.getReader();
+    // O sinal dado ao fetch nem sempre acaba uma leitura que já vai a meio.
+    const desistir = () => leitor.cancel().catch(() => {});
+    sinal.addEventListener("abort", desistir);
+    try {
+      for (let lida; !(lida = await leitor.read()).done;) {
+        const { result } = JSON.parse(lida.value) as Mudanca;
+        if (!result) break;
+        // O que se compactou já não se pode ver: segue-se do que há.
+        if (result.canceled) return Number(result.compact_revision ?? 0) || undefined;
+        revisao ??= Number(result.header?.revision ?? 0) + 1;
+        for (const { type, kv } of result.events ?? []) {
+          revisao = Number(kv?.mod_revision ?? 0) + 1;
+          const key = deBase64(kv?.key)?.slice(prefixo.length);
+          const value = deBase64(kv?.value);
+          if (type === "DELETE" || key === undefined || value === undefined) continue;
+          aoMudar({ key, value, timestamp: revisao - 1 });
         }
       }
+    } finally {
+      sinal.removeEventListener("abort", desistir);
     }
     return revisao;
   }

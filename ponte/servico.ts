@@ -501,6 +501,8 @@ function abrirMostra(
   }
 
   const fim = linha === undefined ? Promise.resolve() : etcd.ver((mudanca) => {
+    // Chegam por ordem: o que é de antes desta já passou.
+    for (const revisao of minhas.keys()) if (revisao < mudanca.timestamp) minhas.delete(revisao);
     const espera = emCurso.get(mudanca.key);
     if (espera) espera.push(mudanca);
     else mostrar(mudanca);
