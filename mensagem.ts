@@ -43,7 +43,13 @@ import { bytesEmUtf8, citar, citarJson, noLimite, textoDoErro, visivel } from ".
 // === Limites =================================================================
 
 /** Versão do programa; a mesma de `deno.json` (um teste compara as duas). */
-export const VERSAO = "0.1.0";
+export const VERSAO = "0.2.0";
+
+/**
+ * O número do que os servidores falam entre si. Sobe quando quem fala o anterior já não se
+ * entende com este: um campo novo que se pode ignorar não o faz subir.
+ */
+export const PROTOCOLO = 1;
 
 /** Bytes de uma linha vinda de um cliente, sem o fim de linha; acima, ERRO e conexão fechada. */
 export const LINHA_BYTES_MAX = 1024 * 1024;
@@ -100,16 +106,16 @@ export interface CamposDe {
   ERRO: { readonly erro: string; readonly definitivo: boolean };
 
   // Seguidor → líder.
-  /** Pede para entrar no grupo: onde atende, e o token que o líder lhe deve mostrar. */
-  JOIN: { readonly endereco: string; readonly token: string };
+  /** Pede para entrar no grupo: onde atende, o token que o líder lhe deve mostrar, e que {@linkcode PROTOCOLO} fala. */
+  JOIN: { readonly endereco: string; readonly token: string; readonly protocolo: number };
   /** Está no grupo, em dia. */
   JOIN_OK: Vazio;
   /** Um PUT encaminhado: o endereço de quem o pediu e os milissegundos que ainda tem. */
   FORWARD: Readonly<{ key: string; value: string; origem: string; prazo: number }>;
 
   // Líder → seguidor.
-  /** Mostra o token recebido no JOIN: só o líder o tem. */
-  LEADER: { readonly token: string };
+  /** Mostra o token recebido no JOIN: só o líder o tem; e diz que {@linkcode PROTOCOLO} fala. */
+  LEADER: { readonly token: string; readonly protocolo: number };
   /** O maior timestamp e a maior reserva que o seguidor conhece, a história do que ele tem, e onde começou a cópia por acabar. */
   LEADER_OK: {
     readonly timestamp: number;
@@ -276,6 +282,7 @@ const LEITORES: {
     id,
     endereco: lerTexto(c, "endereco"),
     token: lerTexto(c, "token"),
+    protocolo: lerProtocolo(c),
   }),
   JOIN_OK: (_, id) => ({ tipo: "JOIN_OK", id }),
   FORWARD: (c, id) => ({
@@ -286,7 +293,12 @@ const LEITORES: {
     origem: lerOrigem(c),
     prazo: lerInteiro(c, "prazo"),
   }),
-  LEADER: (c, id) => ({ tipo: "LEADER", id, token: lerTexto(c, "token") }),
+  LEADER: (c, id) => ({
+    tipo: "LEADER",
+    id,
+    token: lerTexto(c, "token"),
+    protocolo: lerProtocolo(c),
+  }),
   LEADER_OK: (c, id) => ({
     tipo: "LEADER_OK",
     id,
@@ -326,6 +338,11 @@ function lerTimestamp(campos: Campos): number {
 
 function lerAcerto(campos: Campos): { timestamp: number; reserva: number } {
   return { timestamp: lerTimestamp(campos), reserva: lerInteiro(campos, "reserva") };
+}
+
+/** O número do protocolo; quem não o diz fala o primeiro. */
+function lerProtocolo(campos: Campos): number {
+  return campos.protocolo === undefined ? 1 : lerInteiro(campos, "protocolo");
 }
 
 /** Nenhuma é {@linkcode SEM_HISTORIA}. @throws {TypeError} se não é uma história. */

@@ -94,6 +94,7 @@ import {
   Mensagem,
   MUNDO,
   type Mundo,
+  PROTOCOLO,
   type Registro,
   respostaAoGet,
   type Tipo,
@@ -994,8 +995,10 @@ export class Servidor {
   // recebido. Um seguidor que volta é posto em dia com os PUTs parados, e por
   // isso nunca em corrida com eles.
 
-  async #tratarJoin(conexao: Conexao, { id, endereco, token }: CorpoDe<"JOIN">): Promise<void> {
+  async #tratarJoin(conexao: Conexao, join: CorpoDe<"JOIN">): Promise<void> {
+    const { id, endereco, token } = join;
     try {
+      conferirProtocolo(join);
       if (!this.souLider && iguais(token, this.#ligacao.token)) {
         throw new Error(
           "o líder pedido é este mesmo servidor: diga, com --anuncio, o seu endereço",
@@ -1381,7 +1384,8 @@ export class Servidor {
       if (this.#encerrando) ligacao.elo.fechar("Servidor parado");
     }
     const endereco = textoDoEndereco(this.#conhecido);
-    const pedido = { tipo: "JOIN", endereco, token: ligacao.token } as const;
+    const { token } = ligacao;
+    const pedido = { tipo: "JOIN", endereco, token, protocolo: PROTOCOLO } as const;
     // Perdida a conexão por onde o líder responderia ao JOIN, apresenta-se de novo.
     const resposta = await Promise.race([ligacao.elo.pedir(pedido), perda]);
     if (resposta?.tipo === "ERRO") throw new Error(resposta.erro);
@@ -1407,13 +1411,19 @@ export class Servidor {
   }
 
   /** Quem mostra o token deste processo é o seu líder; um novo substitui o anterior. */
-  #tratarLeader(conexao: Conexao, { id, token }: CorpoDe<"LEADER">): void {
+  #tratarLeader(conexao: Conexao, leader: CorpoDe<"LEADER">): void {
+    const { id, token } = leader;
     const ligacao = this.#ligacao;
     if (this.souLider || !iguais(token, ligacao.token)) {
       const motivo = "LEADER recusado: o token não é o deste servidor";
       return this.#recusar(conexao, id, motivo, "LEADER");
     }
-    if (this.#discoFalho) return this.#recusar(conexao, id, this.#discoFalho, "LEADER");
+    try {
+      conferirProtocolo(leader);
+      if (this.#discoFalho) throw new Error(this.#discoFalho);
+    } catch (erro) {
+      return this.#recusar(conexao, id, (erro as Error).message, "LEADER");
+    }
     const anterior = ligacao.conexao;
     ligacao.conexao = conexao;
     ligacao.paginas = undefined;
@@ -1517,7 +1527,8 @@ export class Servidor {
         });
         let resposta: Corpo;
         try {
-          resposta = await elo.pedir({ tipo: "LEADER", token }, ESPERAS.apresentar);
+          const pedido = { tipo: "LEADER", token, protocolo: PROTOCOLO } as const;
+          resposta = await elo.pedir(pedido, ESPERAS.apresentar);
           if (resposta.tipo === "ERRO") throw new Error(resposta.erro);
           if (resposta.tipo !== "LEADER_OK") throw new Error(`respondeu ${resposta.tipo}`);
         } catch (erro) {
@@ -1780,6 +1791,14 @@ interface Partes {
   readonly outra: (Outra<Replicacao> & { thread: OutraThread }) | undefined;
   readonly saude: Saude | undefined;
   readonly tabela: Tabela;
+}
+
+/** @throws {Error} se o outro servidor fala outro protocolo. */
+function conferirProtocolo({ protocolo }: { protocolo: number }): void {
+  if (protocolo === PROTOCOLO) return;
+  throw new Error(
+    `este servidor fala o protocolo ${PROTOCOLO} e o outro o ${protocolo}: ponha os dois na mesma versão`,
+  );
 }
 
 /** O estado de quem ainda não tem a tabela. */

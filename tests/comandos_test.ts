@@ -189,3 +189,11 @@ Deno.test("a versão do Deno que se pede ao npx é uma só", () => {
   const versoes = new Set(textos.match(/\bdeno@\d[\d.]*\d/g));
   assertEquals([...versoes].length, 1, [...versoes].join(", "));
 });
+
+Deno.test("o menu de `deno task` lê-se: cada tarefa com uma frase curta e um comando que cabe", () => {
+  for (const [nome, { description, command }] of Object.entries(tasks)) {
+    assert(description.length > 10 && description.length <= 75, `${nome}: ${description}`);
+    assert(command.length <= 150, `${nome}: ${command.length} caracteres`);
+  }
+  assertEquals(Object.keys(tasks).slice(0, 3), ["demo", "server", "client"]);
+});

@@ -31,10 +31,10 @@ const CORPOS: { readonly [T in Corpo["tipo"]]: fc.Arbitrary<object> } = {
   AUTH_CHALLENGE: fc.record({ desafio: hexadecimal, prova: hexadecimal }),
   AUTH_PROOF: fc.record({ prova: hexadecimal }),
   AUTH_OK: fc.record({}),
-  JOIN: fc.record({ endereco: texto, token: texto }),
+  JOIN: fc.record({ endereco: texto, token: texto, protocolo: inteiro }),
   JOIN_OK: fc.constant({}),
   FORWARD: fc.record({ key, value: texto, origem: fc.ipV4(), prazo: inteiro }),
-  LEADER: fc.record({ token: texto }),
+  LEADER: fc.record({ token: texto, protocolo: inteiro }),
   LEADER_OK: fc.record({ timestamp: inteiro, reserva: inteiro, historia }),
   FETCH: fc.record({ timestamp: inteiro }),
   FETCH_OK: fc.record({ timestamp: inteiro }),
@@ -57,9 +57,11 @@ const corpo = fc.oneof(
   ),
 );
 
-Deno.test("VERSAO é a de deno.json", async () => {
+Deno.test("VERSAO é a de deno.json, e a primeira de CHANGELOG.md", async () => {
   const { version } = JSON.parse(await Deno.readTextFile(new URL("../deno.json", import.meta.url)));
   assertEquals(VERSAO, version);
+  const mudancas = await Deno.readTextFile(new URL("../CHANGELOG.md", import.meta.url));
+  assertEquals(/^## (\S+)/m.exec(mudancas)?.[1], version);
 });
 
 Deno.test("Mensagem de qualquer tipo sobrevive à linha, sozinha e em lote", async () => {
@@ -104,6 +106,7 @@ Deno.test("Mensagem.ler() recusa a falta ou a troca de qualquer campo obrigatór
     if (valido.tipo === "GET") livres.push("timestamp");
     if (valido.tipo === "LEADER_OK") livres.push("historia");
     if (valido.tipo === "SYNC") livres.push("historia", "descartar");
+    if (valido.tipo === "JOIN" || valido.tipo === "LEADER") livres.push("protocolo");
     const campos = Object.keys(valido).filter((campo) => !livres.includes(campo));
     const campo = campos[sorteio % Math.max(1, campos.length)];
     if (campo === undefined) return;
