@@ -30,8 +30,11 @@ function processo(modulo: string, args: readonly string[], saida: string) {
   };
 }
 
-/** Três servidores deste programa, com as linhas dos pedidos num arquivo, ou `--silencioso`. */
-export function este(silencioso: boolean): Sistema {
+/**
+ * Três servidores deste programa, com as linhas dos pedidos num arquivo, ou `--silencioso`;
+ * `saudes` são as portas de `--saude` de cada um.
+ */
+export function este(silencioso: boolean, saudes: readonly number[] = []): Sistema {
   return {
     nome: silencioso ? "este --silencioso" : "este",
     falta: () => Promise.resolve(undefined),
@@ -40,6 +43,7 @@ export function este(silencioso: boolean): Sistema {
       const modulo = new URL("servidor.ts", RAIZ).href;
       const processos = portas.map((porta, n) => {
         const opcoes = silencioso ? ["--silencioso"] : [];
+        if (saudes.length > 0) opcoes.push(`--saude=${saudes[n]}`);
         if (duravel) opcoes.push(`--dados=${pasta}/${n}`);
         const args = argumentosDoServidor(porta, portas[0]!, opcoes);
         const nome = n === 0 ? "líder" : `seguidor ${n}`;

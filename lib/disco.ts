@@ -93,11 +93,13 @@ export async function abrirDisco(pasta: string, avisos: AvisosDoDisco): Promise<
     const semWal = conferirPasta(pasta, tranca);
     banco = new DatabaseSync(caminho);
     conferir(banco);
+    // Uma cópia que o SQLite fez (VACUUM INTO) não está em WAL: não lhe falta nada.
+    const { journal_mode: modo } = banco.prepare("PRAGMA journal_mode").get()!;
     // Antes de haver -wal e -shm, que ficam com as mesmas permissões.
     soParaODono(caminho);
     preparar(banco);
     escreverNa(tranca, FEITA);
-    return abrirTabela(banco, { pasta, caminho, tranca, semWal, avisos });
+    return abrirTabela(banco, { pasta, caminho, tranca, semWal: semWal && modo === "wal", avisos });
   } catch (cause) {
     banco?.close();
     tranca?.close();

@@ -1,58 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
-import {
-  argumentosDoServidor,
-  ate,
-  atendendo,
-  Fio,
-  MAPA,
-  portasLivres,
-  Programa,
-  RAIZ,
-} from "./apoio.ts";
-
-/** Uma cópia do programa que fala outro protocolo, e como começar um servidor dela. */
-async function outraVersao() {
-  const pasta = await Deno.makeTempDir({ prefix: "kv-versao-" });
-  const copiar = async (de: URL, para: string) => {
-    await Deno.mkdir(para, { recursive: true });
-    for await (const { name, isFile } of Deno.readDir(de)) {
-      if (isFile && /\.(ts|json)$/.test(name)) {
-        await Deno.copyFile(new URL(name, de), `${para}/${name}`);
-      }
-    }
-  };
-  await copiar(RAIZ, pasta);
-  await copiar(new URL("lib/", RAIZ), `${pasta}/lib`);
-  const fonte = await Deno.readTextFile(`${pasta}/mensagem.ts`);
-  const mudada = fonte.replace(/^export const PROTOCOLO = \d+;$/m, "export const PROTOCOLO = 2;");
-  assert(mudada !== fonte);
-  await Deno.writeTextFile(`${pasta}/mensagem.ts`, mudada);
-
-  return {
-    comecar(args: readonly string[]) {
-      const filho = new Deno.Command(Deno.execPath(), {
-        args: ["run", "-q", "--no-prompt", "-NRW", ...MAPA, `${pasta}/servidor.ts`, ...args],
-        stdout: "null",
-        stderr: "piped",
-      }).spawn();
-      let erros = "";
-      const leitura = (async () => {
-        for await (const texto of filho.stderr.pipeThrough(new TextDecoderStream())) erros += texto;
-      })();
-      return {
-        erros: () => erros,
-        async [Symbol.asyncDispose]() {
-          filho.kill("SIGKILL");
-          await Promise.all([filho.status, leitura]);
-        },
-      };
-    },
-    [Symbol.asyncDispose]: () => Deno.remove(pasta, { recursive: true }),
-  };
-}
+import { argumentosDoServidor, ate, atendendo, Fio, portasLivres, Programa } from "./apoio.ts";
+import { outraVersao } from "./apoio/versao.ts";
 
 Deno.test("servidores que falam outro protocolo não entram no grupo, e dizem porquê", async () => {
-  await using outra = await outraVersao();
+  await using outra = await outraVersao(
+    /^export const PROTOCOLO = \d+;$/m,
+    "export const PROTOCOLO = 2;",
+  );
   const [a, b, c] = portasLivres(3) as [number, number, number];
   await using lider = new Programa("servidor", argumentosDoServidor(a, a, ["--replicas=1"]));
   await atendendo(`127.0.0.1:${a}`);

@@ -1,0 +1,97 @@
+/**
+ * Servidores como máquinas: cada uma com o seu endereço e a sua pasta, começadas, mortas e
+ * recomeçadas com as opções que se queira, e um cliente que escreve o tempo todo.
+ *
+ * @module
+ */
+
+import { Cliente } from "../../cliente.ts";
+import { ate, atendendo, Fio, type Json, portasLivres, Programa } from "../apoio.ts";
+
+/** Tantas máquinas, por número. */
+export async function abrirMaquinas(quantas: number) {
+  const pasta = await Deno.makeTempDir({ prefix: "kv-maquinas-" });
+  const enderecos = portasLivres(quantas).map((porta) => `127.0.0.1:${porta}`);
+  const vivas: (Programa | undefined)[] = [];
+  const dados = (n: number) => `${pasta}/${n}`;
+  return {
+    pasta,
+    enderecos,
+    dados,
+    /** O servidor que roda numa máquina. */
+    servidor: (n: number) => vivas[n]!,
+    /** Começa um servidor que segue (ou é) o líder dado; espera que atenda. */
+    async comecar(n: number, lider: number, ...opcoes: string[]): Promise<Programa> {
+      const [ip, porta] = enderecos[n]!.split(":");
+      const onde = [`--ip=${ip}`, `--porta=${porta}`, `--lider=${enderecos[lider]}`];
+      vivas[n] = new Programa("servidor", [...onde, "--silencioso", ...opcoes]);
+      await atendendo(enderecos[n]!);
+      return vivas[n];
+    },
+    async matar(...quais: number[]): Promise<void> {
+      await Promise.all(quais.map((n) => vivas[n]?.matar()));
+      for (const n of quais) vivas[n] = undefined;
+    },
+    /** Espera que um servidor diga que aceita PUTs. */
+    pronta: (n: number) =>
+      ate(() => vivas[n]!.avisos.includes("aceita PUTs"), `a máquina ${n} aceitar PUTs`),
+    async pedir(n: number, pedido: object): Promise<Json> {
+      await using fio = await Fio.abrir(enderecos[n]!);
+      return await fio.pedir({ id: 1, ...pedido });
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(vivas.map((programa) => programa?.matar()));
+      await Deno.remove(pasta, { recursive: true });
+    },
+  };
+}
+
+/** O que {@linkcode abrirMaquinas} devolve. */
+export type Maquinas = Awaited<ReturnType<typeof abrirMaquinas>>;
+
+/** A tabela de uma pasta que ninguém usa, ou de que se faz uma cópia: value e timestamp por key. */
+export async function tabelaDe(arquivo: string): Promise<Map<string, [string, number]>> {
+  const { DatabaseSync } = await import("node:sqlite");
+  using banco = new DatabaseSync(arquivo, { readOnly: true });
+  const linhas = banco.prepare("SELECT key, value, timestamp FROM tabela ORDER BY key").all();
+  return new Map(linhas.map(({ key, value, timestamp }) => [
+    String(key),
+    [String(value), Number(timestamp)],
+  ]));
+}
+
+/** Um cliente que escreve sem parar, em dez keys, e guarda o que se lhe confirmou. */
+export function escreverSempre(enderecos: readonly string[]) {
+  const cliente = new Cliente(enderecos, { prazo: 20_000 });
+  const confirmados = new Map<string, [string, number]>();
+  const timestamps: number[] = [];
+  let parado = false;
+  const trabalho = (async () => {
+    for (let n = 0; !parado; n++) {
+      const key = `k${n % 10}`;
+      try {
+        const { timestamp } = await cliente.put(key, String(n));
+        timestamps.push(timestamp);
+        confirmados.set(key, [String(n), timestamp]);
+      } catch {
+        // Um servidor que recomeça: o PUT não se confirmou, e não conta.
+      }
+    }
+  })();
+  return {
+    /** O último value confirmado de cada key, e o seu timestamp. */
+    confirmados,
+    /** Todos os timestamps que se viram, por ordem. */
+    timestamps,
+    /** Espera que se confirmem mais alguns. */
+    async andar(quantos = 20): Promise<void> {
+      const antes = timestamps.length;
+      await ate(() => timestamps.length >= antes + quantos, "o cliente escrever");
+    },
+    async parar(): Promise<void> {
+      parado = true;
+      await trabalho;
+      await cliente.fechar();
+    },
+  };
+}
