@@ -7,11 +7,16 @@
 import { assert, assertEquals } from "@std/assert";
 import { abrirMaquinas, escreverSempre, type Maquinas, tabelaDe } from "./apoio/maquinas.ts";
 
-/** A cópia que qualquer ferramenta SQLite faz, com o servidor no ar. */
+/** A cópia que qualquer ferramenta SQLite faz, com o servidor no ar: aqui, o Deno noutro processo. */
 async function copiarNoAr(de: string, para: string): Promise<void> {
-  const { DatabaseSync } = await import("node:sqlite");
-  using banco = new DatabaseSync(`${de}/tabela.sqlite`);
-  banco.prepare("VACUUM INTO ?").run(para);
+  const programa = `
+    import { DatabaseSync } from "node:sqlite";
+    const [de, para] = Deno.args;
+    new DatabaseSync(de + "/tabela.sqlite").prepare("VACUUM INTO ?").run(para);`;
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["eval", "-q", programa, de, para],
+  }).output();
+  assert(success, new TextDecoder().decode(stderr));
 }
 
 /** Põe uma cópia no lugar de uma pasta. */
@@ -103,8 +108,7 @@ Deno.test("sem ferramentas: a pasta de um seguidor parado em ordem é uma cópia
   const cliente = escreverSempre(grupo.enderecos);
   await cliente.andar();
   const antes = new Map(cliente.confirmados);
-  grupo.servidor(2).sinal(Deno.build.os === "windows" ? "SIGKILL" : "SIGTERM");
-  await grupo.servidor(2).codigo();
+  await grupo.parar(2);
   const copia = `${grupo.pasta}/copia`;
   await Deno.mkdir(copia);
   for await (const { name } of Deno.readDir(grupo.dados(2))) {

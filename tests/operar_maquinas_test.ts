@@ -141,8 +141,7 @@ Deno.test("atualizar de uma em uma, os seguidores primeiro: nada confirmado se p
   await using atualizados = new AsyncDisposableStack();
   const daNova: DeOutraVersao[] = [];
   for (const n of [1, 2, 0]) {
-    grupo.servidor(n).sinal(Deno.build.os === "windows" ? "SIGKILL" : "SIGTERM");
-    await grupo.servidor(n).codigo();
+    await grupo.parar(n);
     const [ip, porta] = grupo.enderecos[n]!.split(":");
     const args = [`--ip=${ip}`, `--porta=${porta}`, `--lider=${grupo.enderecos[0]}`];
     daNova[n] = atualizados.use(nova.comecar([...args, "--silencioso", "--prazo=15000"]));

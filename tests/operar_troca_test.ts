@@ -49,6 +49,7 @@ function abrirGrupo(opcoes: () => string[]) {
       for (const n of [1, 2, 0]) {
         programas[n]!.sinal(SAI);
         await programas[n]!.codigo();
+        await programas[n]!.matar();
         comecar(n);
         await emDia(n);
       }

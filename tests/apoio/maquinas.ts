@@ -32,6 +32,13 @@ export async function abrirMaquinas(quantas: number) {
       await Promise.all(quais.map((n) => vivas[n]?.matar()));
       for (const n of quais) vivas[n] = undefined;
     },
+    /** Pede a um servidor que pare, e espera. */
+    async parar(n: number): Promise<void> {
+      vivas[n]!.sinal(Deno.build.os === "windows" ? "SIGKILL" : "SIGTERM");
+      await vivas[n]!.codigo();
+      await vivas[n]!.matar();
+      vivas[n] = undefined;
+    },
     /** Espera que um servidor diga que aceita PUTs. */
     pronta: (n: number) =>
       ate(() => vivas[n]!.avisos.includes("aceita PUTs"), `a máquina ${n} aceitar PUTs`),
