@@ -396,8 +396,9 @@ function abrirLeituras(
   function responderCom(leitura: Leitura, versao: Versao | undefined, revisao: number): void {
     const { conexao, pedido } = leitura;
     const { id, timestamp } = pedido;
-    // Uma key ausente: quem nunca a viu está em zero; quem a viu, só de uma revisão posterior.
-    const meu = versao?.timestamp ?? (timestamp === 0 ? 0 : revisao);
+    // Uma key ausente: zero; a quem já a viu, apagada depois disso, a revisão em que não a há.
+    const apagada = timestamp > 0 && revisao >= timestamp;
+    const meu = versao?.timestamp ?? (apagada ? revisao : 0);
     const value = versao ? versao.value : null;
     const ilegivel = value === undefined
       ? "não é texto UTF-8"

@@ -246,7 +246,7 @@ export class Programa {
 
   /** `doDeno` são opções do próprio Deno. */
   constructor(
-    nome: "servidor" | "cliente",
+    nome: "servidor" | "cliente" | "ponte/ponte",
     args: readonly string[],
     doDeno: readonly string[] = [],
   ) {
@@ -254,7 +254,7 @@ export class Programa {
     const arquivos = args.some((arg) => /^--(dados|segredo|tls|rastro)/.test(arg));
     const permitir = nome === "cliente" && !arquivos
       ? ["--allow-net"]
-      : arquivos
+      : arquivos || nome === "ponte/ponte"
       ? ["--allow-net", "--allow-read", "--allow-write"]
       : ["--allow-net", `--allow-read=${leitura.map(caminho).join(",")}`];
     const modulo = new URL(`${nome}.ts`, RAIZ).href;

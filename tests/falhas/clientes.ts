@@ -14,6 +14,9 @@ import type { Operacao } from "./verificador.ts";
 /** Keys que todos disputam; as outras são escritas uma vez só, e não podem sumir. */
 const DISPUTADAS = 5;
 
+/** A quem os clientes pedem. */
+export type Alvo = Pick<Bancada, "endereco" | "pausado" | "ultimo">;
+
 /** Por quanto se espera uma resposta: uma pausa do servidor não é tempo seu. */
 const ESPERA_MS = PRAZO_MS + FOLGA_MS + LONGE_MS_MAX;
 
@@ -26,7 +29,7 @@ const UM_EM_PAUSA = 6;
  */
 export async function anotar(
   cliente: number,
-  bancada: Bancada,
+  bancada: Alvo,
   sorteio: Sorteio,
   operacoes: Operacao[],
   parada: AbortSignal,
@@ -69,7 +72,7 @@ export async function anotar(
 }
 
 /** Um servidor ao acaso; quase nunca um pausado, onde os clientes ficariam todos à espera. */
-function escolherServidor(bancada: Bancada, sorteio: Sorteio): number {
+function escolherServidor(bancada: Alvo, sorteio: Sorteio): number {
   const servidor = sorteio.um([bancada.ultimo, sorteio.inteiro(0, 2)]);
   const outros = [0, 1, 2].filter((n) => !bancada.pausado(n));
   const serve = !bancada.pausado(servidor) || outros.length === 0 ||

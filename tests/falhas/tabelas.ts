@@ -18,7 +18,7 @@ const DE_NOVO_MS = 100;
 
 /** O que cada servidor tem de cada key; o que não responde, nada. */
 export function lerTabelas(
-  bancada: Bancada,
+  bancada: Pick<Bancada, "endereco">,
   keys: readonly string[],
 ): Promise<Historia["tabelas"]> {
   return Promise.all(
