@@ -88,6 +88,16 @@ const eDoEtcd = (erro: unknown) => Object.hasOwn((erro as Error).cause ?? {}, "d
 /** Códigos do gRPC de quem recusou antes de propor: o pedido não teve nem terá efeito. */
 const DEFINITIVOS = new Set([3, 7, 8, 16]);
 
+/** Os códigos do gRPC que se veem, em palavras nossas. */
+const PALAVRAS: { readonly [codigo: number]: string } = {
+  3: "não aceita este pedido",
+  4: "não respondeu no prazo",
+  7: "não deixa este usuário fazer isso",
+  8: "está cheio, ou tem pedidos demais",
+  14: "não está disponível: falta um líder, ou a maioria",
+  16: "não reconhece este usuário",
+};
+
 /** O código de quem já não conhece a sessão: prova-se de novo quem se é. */
 const SEM_SESSAO = 16;
 
@@ -195,7 +205,9 @@ export function abrirEtcd({ url, prefixo, ca, usuario }: OpcoesDoEtcd): Etcd {
     const { code, message, error } = resposta;
     if (code === undefined && error === undefined) return resposta;
     if (code === SEM_SESSAO) sessao = undefined;
-    throw falha<CausaDoEtcd>(`o etcd: ${visivel(message ?? error ?? "recusou")}`, {
+    const dito = visivel(message ?? error ?? "");
+    const palavras = PALAVRAS[code ?? -1] ?? "recusou o pedido";
+    throw falha<CausaDoEtcd>(`o etcd ${palavras} (${dito})`, {
       definitivo: code !== undefined && DEFINITIVOS.has(code),
       codigo: code,
     });

@@ -135,6 +135,12 @@ Deno.test("os módulos só importam o que está abaixo: mensagem.ts e lib/, e n�
   assertEquals(importsProibidos(de("cliente.ts"), /^(lib\/|mensagem\.ts$)/), []);
 });
 
+Deno.test("a ponte só conhece mensagem.ts e lib/, e nem o servidor nem o cliente", () => {
+  const daPonte = CASA.filter(({ caminho }) => caminho.startsWith("ponte/"));
+  assert(daPonte.length > 2);
+  assertEquals(importsProibidos(daPonte, /^(lib\/|mensagem\.ts$|ponte\/)/), []);
+});
+
 Deno.test("cada módulo tem uma classe de topo, a pedida, e fora deles o programa não tem nenhuma", () => {
   for (const { caminho, topo } of DO_PROGRAMA) {
     if (!Object.hasOwn(MODULOS, caminho)) continue;

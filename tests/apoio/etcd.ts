@@ -62,6 +62,7 @@ export async function abrirEtcd() {
     urls,
     comecar,
     matar,
+    pids: () => filhos.flatMap((filho) => filho ? [filho.pid] : []),
     sinal: (n: number, sinal: Deno.Signal) => filhos[n]?.kill(sinal),
     /** Espera que um membro responda e conheça um líder. */
     pronto: (n: number) =>

@@ -212,8 +212,18 @@ export interface Relatorio {
   readonly quebras: readonly string[];
 }
 
+/** Onde guardam os servidores de um plano. */
+function ondeGuarda({ emDisco, pastas }: Plano): string {
+  if (!emDisco) return "na memória";
+  return pastas ? "em disco, com pastas trocadas" : "em disco";
+}
+
 /** Uma corrida em poucas linhas: o plano, o que houve e o veredito. */
-export function resumir(plano: Plano, { historia, falhas, quebras }: Relatorio): string {
+export function resumir(
+  plano: Plano,
+  { historia, falhas, quebras }: Relatorio,
+  onde = ondeGuarda(plano),
+): string {
   const { operacoes } = historia;
   const tipos = Map.groupBy(
     operacoes,
@@ -224,9 +234,6 @@ export function resumir(plano: Plano, { historia, falhas, quebras }: Relatorio):
   );
   const contas = (mapa: Iterable<readonly [string, number]>) =>
     [...mapa].sort().map(([nome, vezes]) => `${vezes} ${nome}`).join(", ");
-  const onde = plano.emDisco
-    ? `em disco${plano.pastas ? ", com pastas trocadas" : ""}`
-    : "na memória";
   return [
     `semente ${plano.semente}, ${plano.segundos} s, ${onde}`,
     ...(PODE_PAUSAR ? [] : ["sem pausas: este sistema não tem SIGSTOP"]),

@@ -52,7 +52,7 @@ if (import.meta.main) {
     Deno.exit(2);
   }
   const relatorio = sobreEtcd ? await correrSobreEtcd(plano) : await correr(plano);
-  escrever(resumir(plano, relatorio));
+  escrever(resumir(plano, relatorio, sobreEtcd ? "sobre o etcd" : undefined));
   if ("confirmadosSemUm" in relatorio) {
     escrever(`${relatorio.confirmadosSemUm} PUTs confirmados com um membro morto`);
   }
