@@ -194,13 +194,17 @@ export function abrirEtcd({ url, prefixo, ca, usuario }: OpcoesDoEtcd): Etcd {
   /** Um pedido e a sua resposta. @throws {Error} com {@linkcode CausaDoEtcd}. */
   async function pedir(caminho: string, corpo: unknown, prazo: number): Promise<Resposta> {
     let resposta: Resposta;
+    // Um AbortSignal.timeout() por pedido ficaria à espera até ao fim, e custa o dobro.
+    const desistir = new AbortController();
+    const temporizador = setTimeout(() => desistir.abort(), prazo + FOLGA_MS);
     try {
-      const sinal = AbortSignal.timeout(prazo + FOLGA_MS);
-      resposta = await (await postar(caminho, corpo, sinal, prazo)).json();
+      resposta = await (await postar(caminho, corpo, desistir.signal, prazo)).json();
     } catch (erro) {
       if (eDoEtcd(erro)) throw erro;
-      const motivo = (erro as Error).name === "TimeoutError" ? "não responde" : textoDoFetch(erro);
+      const motivo = desistir.signal.aborted ? "não responde" : textoDoFetch(erro);
       throw falha<CausaDoEtcd>(`o etcd: ${visivel(motivo)}`, { definitivo: false });
+    } finally {
+      clearTimeout(temporizador);
     }
     const { code, message, error } = resposta;
     if (code === undefined && error === undefined) return resposta;

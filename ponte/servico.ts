@@ -45,9 +45,9 @@ const LIMITES = {
   operacoes: 128,
   /** Caracteres de key e value de uma transação de PUTs; o etcd aceita 1,5 MiB por pedido. */
   caracteres: 256 * 1024,
-  /** Transações ao mesmo tempo, de PUTs e de GETs: as que chegam enquanto isso juntam-se. */
-  gravando: 4,
-  lendo: 4,
+  /** Transações ao mesmo tempo, de PUTs (que esperam pelo disco) e de GETs: o resto junta-se. */
+  gravando: 2,
+  lendo: 1,
   /** Caracteres que se quer de uma resposta; as keys por transação seguem o tamanho dos values. */
   resposta: 2 * 1024 * 1024,
   /** Caracteres de todos os PUTs recebidos e por acabar; além, ERRO definitivo. */
