@@ -31,6 +31,24 @@ async function comecarTodas(grupo: Maquinas): Promise<void> {
   await Promise.all([0, 1, 2].map(grupo.pronta));
 }
 
+/** Começa os três e um cliente; `antes` é o que já se lhe confirmou. */
+async function comecarAEscrever(grupo: Maquinas) {
+  await comecarTodas(grupo);
+  const cliente = escreverSempre(grupo.enderecos);
+  await cliente.andar();
+  return { cliente, antes: new Map(cliente.confirmados) };
+}
+
+/** As tabelas das três pastas, paradas, que têm de ser iguais. */
+async function tabelaDeTodas(grupo: Maquinas): Promise<Map<string, [string, number]>> {
+  await grupo.matar(0, 1, 2);
+  const tabelas = await Promise.all(
+    [0, 1, 2].map((n) => tabelaDe(`${grupo.dados(n)}/tabela.sqlite`)),
+  );
+  for (const tabela of tabelas) assertEquals(tabela, tabelas[0]);
+  return tabelas[0]!;
+}
+
 /** Cada key confirmada está lá, com aquele value ou um mais novo. */
 function conferir(
   tabela: Map<string, [string, number]>,
@@ -48,10 +66,7 @@ function conferir(
 
 Deno.test("uma cópia feita com o servidor no ar restaura um servidor, e ele volta ao grupo sem um aviso", async () => {
   await using grupo = await abrirMaquinas(3);
-  await comecarTodas(grupo);
-  const cliente = escreverSempre(grupo.enderecos);
-  await cliente.andar();
-  const antes = new Map(cliente.confirmados);
+  const { cliente, antes } = await comecarAEscrever(grupo);
   const copia = `${grupo.pasta}/copia.sqlite`;
   await copiarNoAr(grupo.dados(1), copia);
   conferir(await tabelaDe(copia), antes);
@@ -63,20 +78,12 @@ Deno.test("uma cópia feita com o servidor no ar restaura um servidor, e ele vol
   await cliente.andar();
   await cliente.parar();
   assert(!/Aviso/.test(grupo.servidor(1).avisos), grupo.servidor(1).avisos);
-  await grupo.matar(0, 1, 2);
-  const tabelas = await Promise.all(
-    [0, 1, 2].map((n) => tabelaDe(`${grupo.dados(n)}/tabela.sqlite`)),
-  );
-  conferir(tabelas[1]!, cliente.confirmados);
-  for (const tabela of tabelas) assertEquals(tabela, tabelas[0]);
+  conferir(await tabelaDeTodas(grupo), cliente.confirmados);
 });
 
 Deno.test("os três restaurados de uma cópia: está lá o que se tinha confirmado, e nenhum timestamp se repete", async () => {
   await using grupo = await abrirMaquinas(3);
-  await comecarTodas(grupo);
-  const cliente = escreverSempre(grupo.enderecos);
-  await cliente.andar();
-  const antes = new Map(cliente.confirmados);
+  const { cliente, antes } = await comecarAEscrever(grupo);
   const copia = `${grupo.pasta}/copia.sqlite`;
   await copiarNoAr(grupo.dados(2), copia);
   // O que vem depois da cópia perde-se, mas alguém o viu.
@@ -95,19 +102,12 @@ Deno.test("os três restaurados de uma cópia: está lá o que se tinha confirma
     assertEquals([lido, quando], [value, timestamp]);
   }
   conferir(await tabelaDe(copia), antes);
-  await grupo.matar(0, 1, 2);
-  const tabelas = await Promise.all(
-    [0, 1, 2].map((n) => tabelaDe(`${grupo.dados(n)}/tabela.sqlite`)),
-  );
-  for (const tabela of tabelas) assertEquals(tabela, tabelas[0]);
+  await tabelaDeTodas(grupo);
 });
 
 Deno.test("sem ferramentas: a pasta de um seguidor parado em ordem é uma cópia", async () => {
   await using grupo = await abrirMaquinas(3);
-  await comecarTodas(grupo);
-  const cliente = escreverSempre(grupo.enderecos);
-  await cliente.andar();
-  const antes = new Map(cliente.confirmados);
+  const { cliente, antes } = await comecarAEscrever(grupo);
   await grupo.parar(2);
   const copia = `${grupo.pasta}/copia`;
   await Deno.mkdir(copia);
