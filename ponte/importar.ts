@@ -61,7 +61,6 @@ export async function importar(
     return { levadas, havia };
   } finally {
     disco.fechar();
-    etcd.fechar();
   }
 }
 

@@ -89,7 +89,12 @@ async function main(args: readonly string[]): Promise<number> {
     const etcd = lerEtcd(lidos);
     if (comando === "importar") {
       if (opcoes.dados === undefined) throw new TypeError("falta --dados=PASTA; veja --ajuda");
-      await importar(opcoes.dados, abrirEtcd(etcd), tela.linha);
+      const destino = abrirEtcd(etcd);
+      try {
+        await importar(opcoes.dados, destino, tela.linha);
+      } finally {
+        destino.fechar();
+      }
       return 0;
     }
     await servir(lidos, etcd, tela);

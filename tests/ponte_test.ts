@@ -140,6 +140,7 @@ Deno.test(
   async () => {
     await using etcd = await abrirEtcd();
     const [url] = etcd.urls as [string];
+    const nosso = abrirClienteDoEtcd({ url, prefixo: "kv/" });
     const dados = await Deno.makeTempDir({ prefix: "kv-importar-" });
     try {
       const KEYS = 700;
@@ -148,15 +149,14 @@ Deno.test(
         await using cliente = new Cliente([servidor.endereco]);
         await Promise.all(Array.from({ length: KEYS }, (_, n) => cliente.put(`k${n}`, `v${n} 😀`)));
         await cliente.put("k0", "o último");
-        const emUso = importar(dados, abrirClienteDoEtcd({ url, prefixo: "kv/" }), () => {});
+        const emUso = importar(dados, nosso, () => {});
         await assertRejects(() => emUso, Error, "em uso por outro servidor");
       }
-      const nosso = abrirClienteDoEtcd({ url, prefixo: "kv/" });
       // Alguém já lá escreveu uma; e da primeira vez vai só uma parte.
       await nosso.gravar([{ key: "k5", value: "de outro" }], 5_000);
       let paginas = 0;
       const cortado = {
-        ...abrirClienteDoEtcd({ url, prefixo: "kv/" }),
+        ...nosso,
         gravarSeFaltam: (...args: Parameters<typeof nosso.gravarSeFaltam>) => {
           if (++paginas > 2) throw new Error("cortado");
           return nosso.gravarSeFaltam(...args);
@@ -164,8 +164,7 @@ Deno.test(
       };
       await assertRejects(() => importar(dados, cortado, () => {}), Error, "cortado");
       const dito: string[] = [];
-      const outro = abrirClienteDoEtcd({ url, prefixo: "kv/" });
-      const { levadas, havia } = await importar(dados, outro, (linha) => dito.push(linha));
+      const { levadas, havia } = await importar(dados, nosso, (linha) => dito.push(linha));
       assertEquals(levadas + havia, KEYS);
       // As duas páginas de 128 que foram da primeira vez; a de outro estava numa delas.
       assertEquals(havia, 2 * 128);
@@ -176,8 +175,8 @@ Deno.test(
       assertEquals((await ler("k699")).value, "v699 😀");
       // A última a ser escrita foi a última a ser levada.
       assert((await ler("k0")).timestamp >= (await ler("k698")).timestamp);
-      nosso.fechar();
     } finally {
+      nosso.fechar();
       await Deno.remove(dados, { recursive: true });
     }
   },
