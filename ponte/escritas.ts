@@ -18,7 +18,9 @@ const LIMITES = {
   /** Caracteres de key e value de uma transação; o etcd aceita 1,5 MiB por pedido. */
   caracteres: 256 * 1024,
   /** Transações ao mesmo tempo: esperam pelo disco, e o que chega entretanto junta-se. */
-  gravando: 2,
+  gravando: 1,
+  /** Quanto se espera, em milissegundos, por quem acaba de ter resposta e talvez peça outra vez. */
+  juntar: 2,
   /** Caracteres de todos os PUTs recebidos e por acabar; além, ERRO definitivo. */
   puts: 64 * 1024 * 1024,
 } as const;
@@ -40,6 +42,9 @@ export function abrirEscritas(
   const ocupadas = new Set<string>();
   let gravando = 0;
   let marcado = false;
+  /** Quantos foram na última transação, e se se espera que outros tantos venham. */
+  let ultimos = 0;
+  let juntando = false;
   let relogio: (() => void) | undefined;
 
   function responder(put: NaFila<Escrita>, resposta: Corpo): void {
@@ -86,6 +91,7 @@ export function abrirEscritas(
   }
 
   function escoar(): void {
+    if (juntando && fila.espera.size < ultimos) return;
     while (membro.comLider && gravando < LIMITES.gravando) {
       const lote = proximos();
       if (lote.length === 0) return;
@@ -122,7 +128,12 @@ export function abrirEscritas(
       emVoo.delete(put);
       ocupadas.delete(put.pedido.key);
     }
-    escoar();
+    ultimos = lote.length;
+    juntando = true;
+    DE_VERDADE.depois(LIMITES.juntar, () => {
+      juntando = false;
+      escoar();
+    });
   }
 
   return {
