@@ -195,3 +195,63 @@ Deno.test("abrirDisco().gravar() não torna a gravar o que já confirmou", async
   await ate(() => disco.gravados.length === 2, "gravar a segunda");
   assertEquals(verDeFora(lugar.arquivo).map(({ key }) => key), ["k2"]);
 });
+
+/** Uma cópia da tabela como qualquer ferramenta SQLite a faz, com ela em uso. */
+function copiarTabela(arquivo: string, para: string) {
+  using banco = new DatabaseSync(arquivo);
+  banco.prepare("VACUUM INTO ?").run(para);
+}
+
+Deno.test("abrirDisco(): uma cópia posta na pasta diz que o é até se gravar uma nota; a tabela de sempre, não", async () => {
+  await using lugar = await pastaDeTeste();
+  const copia = `${lugar.pasta}/copia.sqlite`;
+  {
+    using disco = await abrir(lugar.pasta);
+    assert(!disco.copia, "uma pasta nova não é uma cópia");
+    disco.gravar([linha(1)], 1, "nota");
+    await ate(() => disco.gravados.length > 0, "gravar");
+    copiarTabela(lugar.arquivo, copia);
+  }
+  {
+    using disco = await abrir(lugar.pasta);
+    assert(!disco.copia, "a tabela de sempre não é uma cópia");
+  }
+  // Fechada em ordem, a tabela sozinha também é uma: não traz a tranca.
+  const sozinha = await Deno.readFile(lugar.arquivo);
+  for (const bytes of [await Deno.readFile(copia), sozinha]) {
+    await using outro = await pastaDeTeste();
+    await Deno.writeFile(outro.arquivo, bytes);
+    for (const nota of [undefined, "outra nota"]) {
+      using disco = await abrir(outro.pasta);
+      assertEquals([disco.copia, disco.aviso, disco.nota], [true, "", "nota"]);
+      disco.gravar([linha(2)], 2, nota);
+    }
+    using disco = await abrir(outro.pasta);
+    assertEquals([disco.copia, disco.nota], [false, "outra nota"]);
+  }
+});
+
+// O que já deu errado: o SQLite aplicava à cópia o -wal da tabela que ela substituía.
+Deno.test("abrirDisco() recusa uma cópia posta ao lado de um -wal que não é dela, e nada muda", async () => {
+  await using lugar = await pastaDeTeste();
+  await using outro = await pastaDeTeste();
+  const copia = `${lugar.pasta}/copia.sqlite`;
+  {
+    using disco = await abrir(lugar.pasta);
+    disco.gravar([linha(1)], 1);
+    await ate(() => disco.gravados.length === 1, "gravar a primeira");
+    copiarTabela(lugar.arquivo, copia);
+    disco.gravar([linha(2)], 2);
+    await ate(() => disco.gravados.length === 2, "gravar a segunda");
+    // Como um servidor morto a deixa; e, por cima da tabela, a cópia.
+    await Deno.copyFile(`${lugar.arquivo}-wal`, `${outro.arquivo}-wal`);
+    await Deno.copyFile(copia, outro.arquivo);
+  }
+  const antes = await Deno.readFile(outro.arquivo);
+  const erro = await assertRejects(() => abrir(outro.pasta), Error);
+  assertMatch(erro.message, /tabela\.sqlite é uma cópia, e tabela\.sqlite-wal é da tabela que/);
+  assertEquals(await Deno.readFile(outro.arquivo), antes);
+  await Deno.remove(`${outro.arquivo}-wal`);
+  using disco = await abrir(outro.pasta);
+  assertEquals(lerTudo(disco), [linha(1)]);
+});
