@@ -154,6 +154,12 @@ const TENTATIVAS_CALADAS = 4;
  */
 const RESERVA = 1_000_000;
 
+/**
+ * Quanto a reserva avança com uma tabela restaurada de uma cópia, que não sabe que timestamps se
+ * deram depois dela: mais do que poderiam ser.
+ */
+const SALTO_DE_UMA_COPIA = 1_000_000 * RESERVA;
+
 if (LIMITES.puts / LIMITES_AO_ATENDER.pedidoMinimo > RESERVA / 2) {
   throw new RangeError("Os PUTs em curso têm de caber na metade de uma RESERVA");
 }
@@ -364,7 +370,7 @@ interface OpcoesDoReplicador {
 /** O que o Replicador faz para a thread principal. */
 interface Replicacao {
   /** Abre o disco; devolve a nota que acompanha a tabela, e o que há a avisar. */
-  abrirDisco(pasta: string): Promise<Pick<Disco, "nota" | "aviso">>;
+  abrirDisco(pasta: string): Promise<Pick<Disco, "nota" | "aviso" | "copia">>;
   /** A próxima página do que estava no disco, em ordem de timestamp; vazia, acabou. */
   ler(): Registro[];
   /** Guarda uma nota em disco, depois de tudo o que já foi mandado. */
@@ -1659,7 +1665,7 @@ export class Servidor {
         this.#principal.avisar("perdido", numero, motivo, sessao.confirmado);
       }
 
-      async abrirDisco(pasta: string): Promise<Pick<Disco, "nota" | "aviso">> {
+      async abrirDisco(pasta: string): Promise<Pick<Disco, "nota" | "aviso" | "copia">> {
         this.#disco = await this.#mundo.abrirDisco(pasta, {
           aoGravar: (ate) => {
             this.#gravado = ate;
@@ -1668,8 +1674,8 @@ export class Servidor {
           },
           aoFalhar: (motivo) => this.#principal.avisar("disco", motivo),
         });
-        const { nota, aviso } = this.#disco;
-        return { nota, aviso };
+        const { nota, aviso, copia } = this.#disco;
+        return { nota, aviso, copia };
       }
 
       ler(): Registro[] {
@@ -1931,13 +1937,17 @@ async function encherTabela(
     confirmado: 0,
   };
   if (!outra || dados === undefined) return { tabela, aviso: "" };
-  const { nota, aviso } = await outra.chamar("abrirDisco", dados);
+  const { nota, aviso, copia } = await outra.chamar("abrirDisco", dados);
   if (nota !== "") {
     const { timestamp, reserva, historia, desde } = JSON.parse(nota) as Partial<Tabela>;
     tabela.timestamp = timestamp ?? 0;
     tabela.reserva = reserva ?? 0;
     tabela.historia = historia ?? SEM_HISTORIA;
     tabela.desde = desde;
+  }
+  if (copia) {
+    tabela.reserva += SALTO_DE_UMA_COPIA;
+    await outra.chamar("guardar", notaDe(tabela));
   }
   for (let pagina; (pagina = await outra.chamar("ler")).length > 0;) {
     for (const { key, value, timestamp } of pagina) {

@@ -40,6 +40,10 @@ const FEITA = "feita";
 /** Marca do nosso arquivo no cabeçalho SQLite (application_id): "KVrp". */
 const APLICACAO = 0x4b567270;
 
+/** Como se lê um banco, no cabeçalho: os nossos, em WAL; uma cópia feita por VACUUM INTO, não. */
+const SEM_WAL = 1;
+const EM_WAL = 2;
+
 /** Permissões da pasta e dos arquivos, onde o sistema as tem: só o dono. */
 const SO_O_DONO = { pasta: 0o700, arquivo: 0o600 } as const;
 
@@ -56,6 +60,8 @@ export interface Disco {
   readonly nota: string;
   /** O que um operador gostaria de saber do que se encontrou; vazio, nada. */
   readonly aviso: string;
+  /** Se alguém pôs aqui a tabela, de uma cópia, e desde então ainda não se gravou uma nota. */
+  readonly copia: boolean;
   /** O que já se gravou. */
   readonly medidas: MedidasDoDisco;
   /** Quantas linhas há. */
@@ -90,16 +96,16 @@ export async function abrirDisco(pasta: string, avisos: AvisosDoDisco): Promise<
     Deno.mkdirSync(pasta, { recursive: true, mode: SO_O_DONO.pasta });
     const caminho = `${pasta}/${ARQUIVO}`;
     tranca = trancar(`${pasta}/${TRANCA}`);
-    const semWal = conferirPasta(pasta, tranca);
+    const achada = conferirPasta(pasta, tranca);
     banco = new DatabaseSync(caminho);
-    conferir(banco);
-    // Uma cópia que o SQLite fez (VACUUM INTO) não está em WAL: não lhe falta nada.
-    const { journal_mode: modo } = banco.prepare("PRAGMA journal_mode").get()!;
+    const vazia = conferir(banco);
     // Antes de haver -wal e -shm, que ficam com as mesmas permissões.
     soParaODono(caminho);
-    preparar(banco);
+    // Uma cópia que o SQLite fez (VACUUM INTO) não está em WAL: não lhe falta nada.
+    preparar(banco, !vazia && (achada.semTranca || !achada.emWal));
     escreverNa(tranca, FEITA);
-    return abrirTabela(banco, { pasta, caminho, tranca, semWal: semWal && modo === "wal", avisos });
+    const semWal = achada.semWal && achada.emWal;
+    return abrirTabela(banco, { pasta, caminho, tranca, semWal, avisos });
   } catch (cause) {
     banco?.close();
     tranca?.close();
@@ -135,13 +141,22 @@ function escreverNa(tranca: Deno.FsFile, texto: string): void {
   tranca.writeSync(new TextEncoder().encode(texto));
 }
 
+/** O que se achou numa pasta, antes de a usar. */
+interface Achada {
+  /** Não há um `-wal` ao lado da tabela. */
+  readonly semWal: boolean;
+  /** Nunca um servidor trancou esta pasta. */
+  readonly semTranca: boolean;
+  /** A tabela está em WAL, como um servidor a deixa. */
+  readonly emWal: boolean;
+}
+
 /**
- * Distingue um primeiro começo, honesto, de uma pasta a que falta alguma coisa. Devolve se não há
- * um `-wal` ao lado da tabela.
+ * Distingue um primeiro começo, honesto, de uma pasta a que falta alguma coisa, ou a que sobra.
  *
- * @throws {Error} que diz o que falta.
+ * @throws {Error} que diz o quê.
  */
-function conferirPasta(pasta: string, tranca: Deno.FsFile): boolean {
+function conferirPasta(pasta: string, tranca: Deno.FsFile): Achada {
   const tamanho = (nome: string) => {
     try {
       return Deno.statSync(`${pasta}/${nome}`).size;
@@ -160,11 +175,26 @@ function conferirPasta(pasta: string, tranca: Deno.FsFile): boolean {
   }
   if (tabela === 0 && dito !== NOVA) throw new Error(`${ARQUIVO} tem zero bytes: ${conselho}`);
   if (tabela === undefined) escreverNa(tranca, NOVA);
-  return wal === undefined;
+  const modo = tabela === undefined ? undefined : modoDoBanco(`${pasta}/${ARQUIVO}`);
+  if (modo === SEM_WAL && wal) {
+    // O SQLite aplicá-lo-ia à cópia: uma mistura das duas.
+    throw new Error(
+      `${ARQUIVO} é uma cópia, e ${ARQUIVO}-wal é da tabela que ela substituiu: esvazie a pasta, e ` +
+        "ponha nela só a cópia",
+    );
+  }
+  return { semWal: wal === undefined, semTranca: dito === "", emWal: modo === EM_WAL };
 }
 
-/** Confere, antes de escrever nele, que o banco é novo ou é um dos nossos e está inteiro. */
-function conferir(banco: DatabaseSync): void {
+/** O que diz o cabeçalho de um banco SQLite, no byte 19, de como se lê. */
+function modoDoBanco(caminho: string): number | undefined {
+  using arquivo = Deno.openSync(caminho);
+  const bytes = new Uint8Array(20);
+  return arquivo.readSync(bytes) === bytes.length ? bytes[19] : undefined;
+}
+
+/** Confere, antes de escrever nele, que o banco é novo (devolve-o) ou é um dos nossos e está inteiro. */
+function conferir(banco: DatabaseSync): boolean {
   const { application_id: aplicacao } = banco.prepare("PRAGMA application_id").get()!;
   const { tabelas } = banco.prepare("SELECT count(*) AS tabelas FROM sqlite_schema").get()!;
   if (aplicacao !== APLICACAO && tabelas !== 0) {
@@ -172,13 +202,20 @@ function conferir(banco: DatabaseSync): void {
   }
   const { quick_check: laudo } = banco.prepare("PRAGMA quick_check(1)").get()!;
   if (laudo !== "ok") throw new Error(`${ARQUIVO} está danificado: ${laudo}`);
+  return tabelas === 0;
 }
 
 /**
  * WAL: uma sincronização por transação; FULL: COMMIT só volta depois dela. A tabela é ordenada
- * por key, e não por timestamp: assim gravar mexe numa árvore só, não em duas.
+ * por key, e não por timestamp: assim gravar mexe numa árvore só, não em duas. Que é uma cópia fica
+ * dito antes de o arquivo o deixar de parecer.
  */
-function preparar(banco: DatabaseSync): void {
+function preparar(banco: DatabaseSync, copia: boolean): void {
+  if (copia) {
+    banco.exec(`
+      CREATE TABLE IF NOT EXISTS notas (nome TEXT PRIMARY KEY, texto TEXT NOT NULL) WITHOUT ROWID;
+      INSERT OR REPLACE INTO notas (nome, texto) VALUES ('cópia', 'sim')`);
+  }
   banco.exec(`
     PRAGMA busy_timeout = 1000;
     PRAGMA journal_mode = WAL;
@@ -214,7 +251,9 @@ function abrirTabela(banco: DatabaseSync, aberta: Aberta): Disco {
     inserir: banco.prepare(
       "INSERT OR REPLACE INTO tabela (timestamp, key, value) VALUES (?, ?, ?)",
     ),
-    anotar: banco.prepare("INSERT OR REPLACE INTO notas (nome, texto) VALUES ('nota', ?)"),
+    anotar: banco.prepare(
+      "INSERT OR REPLACE INTO notas (nome, texto) VALUES ('nota', ?), ('cópia', '')",
+    ),
     paraDisco,
     conferir: conferidor(caminho),
     motivo: motivoDoDisco,
@@ -236,6 +275,7 @@ function abrirTabela(banco: DatabaseSync, aberta: Aberta): Disco {
   return {
     nota,
     aviso,
+    copia: notaDe("cópia") === "sim",
     medidas: gravacao.medidas,
     contar: () => Number(banco.prepare("SELECT count(*) AS linhas FROM tabela").get()!.linhas),
     ler(quantas) {

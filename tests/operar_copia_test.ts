@@ -86,7 +86,11 @@ Deno.test("os três restaurados de uma cópia: está lá o que se tinha confirma
   const { cliente, antes } = await comecarAEscrever(grupo);
   const copia = `${grupo.pasta}/copia.sqlite`;
   await copiarNoAr(grupo.dados(2), copia);
-  // O que vem depois da cópia perde-se, mas alguém o viu.
+  // O que vem depois da cópia perde-se, mas alguém o viu; e o líder recomeça, que é quando os
+  // timestamps saltam para além do que a cópia sabe.
+  await cliente.andar();
+  await grupo.parar(0);
+  await grupo.comecar(0, 0, `--dados=${grupo.dados(0)}`);
   await cliente.andar();
   await cliente.parar();
   await grupo.matar(0, 1, 2);
@@ -105,24 +109,22 @@ Deno.test("os três restaurados de uma cópia: está lá o que se tinha confirma
   await tabelaDeTodas(grupo);
 });
 
-Deno.test("sem ferramentas: a pasta de um seguidor parado em ordem é uma cópia", async () => {
+Deno.test("sem ferramentas: o tabela.sqlite de um seguidor parado em ordem é uma cópia", {
+  ignore: Deno.build.os === "windows", // Lá um teste não pode mandar Ctrl-C.
+}, async () => {
   await using grupo = await abrirMaquinas(3);
   const { cliente, antes } = await comecarAEscrever(grupo);
   await grupo.parar(2);
-  const copia = `${grupo.pasta}/copia`;
-  await Deno.mkdir(copia);
-  for await (const { name } of Deno.readDir(grupo.dados(2))) {
-    await Deno.copyFile(`${grupo.dados(2)}/${name}`, `${copia}/${name}`);
-  }
+  const copia = `${grupo.pasta}/copia.sqlite`;
+  await Deno.copyFile(`${grupo.dados(2)}/tabela.sqlite`, copia);
   await grupo.comecar(2, 0, `--dados=${grupo.dados(2)}`);
   await grupo.pronta(2);
   await cliente.andar();
   await cliente.parar();
-  conferir(await tabelaDe(`${copia}/tabela.sqlite`), antes);
+  conferir(await tabelaDe(copia), antes);
   // Outro dia, no lugar da que se perdeu.
   await grupo.matar(1);
-  await Deno.remove(grupo.dados(1), { recursive: true });
-  await Deno.rename(copia, grupo.dados(1));
+  await restaurar(copia, grupo.dados(1));
   await grupo.comecar(1, 0, `--dados=${grupo.dados(1)}`);
   await grupo.pronta(1);
   assert(!/Aviso/.test(grupo.servidor(1).avisos), grupo.servidor(1).avisos);

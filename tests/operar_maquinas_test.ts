@@ -101,7 +101,13 @@ Deno.test("o líder antigo que volta ao lado do novo não aceita PUTs; como segu
   const recusa = await grupo.pedir(0, put("k", "não"));
   assertEquals([recusa.tipo, recusa.definitivo], ["ERRO", true]);
   assertMatch(recusa.erro, /0 de 2 outros servidores presentes/);
-  assertEquals((await grupo.pedir(2, put("nova", "outra vez"))).tipo, "PUT_OK");
+  const { tipo, timestamp } = await grupo.pedir(2, put("nova", "outra vez"));
+  assertEquals(tipo, "PUT_OK");
+  // Os GETs dele são antigos para quem nada viu; a quem viu mais novo, não os dá.
+  const lido = await grupo.pedir(0, { tipo: "GET", key: "nova" });
+  assertEquals([lido.tipo, lido.value], ["GET_OK", null]);
+  const recusado = await grupo.pedir(0, { tipo: "GET", key: "nova", timestamp });
+  assertEquals(recusado.tipo, "TRY_OTHER_SERVER_OR_LATER");
 
   // Como se deve: seguidor do novo, que passa a esperar por dois.
   await grupo.matar(0, 1);

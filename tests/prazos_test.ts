@@ -127,6 +127,7 @@ Deno.test("um servidor que ainda enche a tabela não aceita ninguém", async () 
     const nada = {
       nota: "",
       aviso: "",
+      copia: false,
       contar: () => 0,
       ler: () => [],
       gravar: () => {},

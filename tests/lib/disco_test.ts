@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { DatabaseSync } from "node:sqlite";
+import { backup, DatabaseSync } from "node:sqlite";
 import { abrirDisco, type AvisosDoDisco, type Disco, type Linha } from "../../lib/disco.ts";
 import { ate } from "../apoio.ts";
 
@@ -194,4 +194,73 @@ Deno.test("abrirDisco().gravar() não torna a gravar o que já confirmou", async
   disco.gravar([linha(2)], 2);
   await ate(() => disco.gravados.length === 2, "gravar a segunda");
   assertEquals(verDeFora(lugar.arquivo).map(({ key }) => key), ["k2"]);
+});
+
+/** Uma cópia da tabela como qualquer ferramenta SQLite a faz, com ela em uso. */
+function copiarTabela(arquivo: string, para: string) {
+  using banco = new DatabaseSync(arquivo);
+  banco.prepare("VACUUM INTO ?").run(para);
+}
+
+/** O mesmo pela outra maneira do SQLite: o `.backup` da ferramenta. */
+async function copiarPaginas(arquivo: string, para: string) {
+  using banco = new DatabaseSync(arquivo);
+  await backup(banco, para);
+}
+
+Deno.test("abrirDisco(): uma cópia posta na pasta diz que o é até se gravar uma nota; a tabela de sempre, não", async () => {
+  await using lugar = await pastaDeTeste();
+  const [copia, paginas] = ["copia", "paginas"].map((nome) => `${lugar.pasta}/${nome}.sqlite`);
+  {
+    using disco = await abrir(lugar.pasta);
+    assert(!disco.copia, "uma pasta nova não é uma cópia");
+    disco.gravar([linha(1)], 1, "nota");
+    await ate(() => disco.gravados.length > 0, "gravar");
+    copiarTabela(lugar.arquivo, copia!);
+    await copiarPaginas(lugar.arquivo, paginas!);
+  }
+  {
+    using disco = await abrir(lugar.pasta);
+    assert(!disco.copia, "a tabela de sempre não é uma cópia");
+  }
+  // Fechada em ordem, a tabela sozinha também é uma: não traz a tranca.
+  for (const arquivo of [copia!, paginas!, lugar.arquivo]) {
+    await using outro = await pastaDeTeste();
+    await Deno.copyFile(arquivo, outro.arquivo);
+    for (const nota of [undefined, "outra nota"]) {
+      using disco = await abrir(outro.pasta);
+      assertEquals([disco.copia, disco.nota], [true, "nota"]);
+      // A das páginas não se distingue de um `cp` da tabela de um servidor no ar.
+      const avisa = arquivo === paginas && nota === undefined;
+      assertEquals(/não foi fechado em ordem/.test(disco.aviso), avisa, arquivo);
+      disco.gravar([linha(2)], 2, nota);
+    }
+    using disco = await abrir(outro.pasta);
+    assertEquals([disco.copia, disco.nota], [false, "outra nota"]);
+  }
+});
+
+// O que já deu errado: o SQLite aplicava à cópia o -wal da tabela que ela substituía.
+Deno.test("abrirDisco() recusa uma cópia posta ao lado de um -wal que não é dela, e nada muda", async () => {
+  await using lugar = await pastaDeTeste();
+  await using outro = await pastaDeTeste();
+  const copia = `${lugar.pasta}/copia.sqlite`;
+  {
+    using disco = await abrir(lugar.pasta);
+    disco.gravar([linha(1)], 1);
+    await ate(() => disco.gravados.length === 1, "gravar a primeira");
+    copiarTabela(lugar.arquivo, copia);
+    disco.gravar([linha(2)], 2);
+    await ate(() => disco.gravados.length === 2, "gravar a segunda");
+    // Como um servidor morto a deixa; e, por cima da tabela, a cópia.
+    await Deno.copyFile(`${lugar.arquivo}-wal`, `${outro.arquivo}-wal`);
+    await Deno.copyFile(copia, outro.arquivo);
+  }
+  const antes = await Deno.readFile(outro.arquivo);
+  const erro = await assertRejects(() => abrir(outro.pasta), Error);
+  assertMatch(erro.message, /tabela\.sqlite é uma cópia, e tabela\.sqlite-wal é da tabela que/);
+  assertEquals(await Deno.readFile(outro.arquivo), antes);
+  await Deno.remove(`${outro.arquivo}-wal`);
+  using disco = await abrir(outro.pasta);
+  assertEquals(lerTudo(disco), [linha(1)]);
 });

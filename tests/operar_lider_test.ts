@@ -1,0 +1,104 @@
+/**
+ * Mudar de líder, e o que acontece com os --lider trocados, como docs/operar.md diz.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { ate, Fio } from "./apoio.ts";
+import { abrirMaquinas, escreverSempre, type Maquinas, tabelaDe } from "./apoio/maquinas.ts";
+
+const put = (key: string, value: string) => ({ tipo: "PUT", key, value });
+const get = (key: string) => ({ tipo: "GET", key });
+const comDados = (grupo: Maquinas, n: number) => `--dados=${grupo.dados(n)}`;
+
+/** O líder, 0, fica com um PUT por confirmar, e todos param; 1 e 2 confirmam outro sem ele. */
+async function seguirSemOLider(grupo: Maquinas) {
+  await grupo.comecar(0, 0, comDados(grupo, 0));
+  for (const n of [1, 2]) await grupo.comecar(n, 0, comDados(grupo, n), "--atraso=300");
+  await grupo.pronta(0);
+  assertEquals((await grupo.pedir(1, put("k", "de todos"))).tipo, "PUT_OK");
+  await using fio = await Fio.abrir(grupo.enderecos[0]!);
+  await fio.enviar({ id: 1, ...put("k", "só do líder") });
+  await ate(async () => (await grupo.pedir(0, get("k"))).value === "só do líder", "inserir");
+  await ate(
+    async () => (await tabelaDe(`${grupo.dados(0)}/tabela.sqlite`)).get("k")![0] === "só do líder",
+    "o líder gravar",
+  );
+  await grupo.matar(0, 1, 2);
+  await grupo.comecar(1, 1, comDados(grupo, 1), "--replicas=1");
+  await grupo.comecar(2, 1, comDados(grupo, 2));
+  await grupo.pronta(1);
+  assertEquals((await grupo.pedir(2, put("nova", "confirmada"))).tipo, "PUT_OK");
+  await grupo.matar(1, 2);
+}
+
+Deno.test("voltar ao líder antigo: começados os três com ele, toma dos outros o que se confirmou entretanto", async () => {
+  await using grupo = await abrirMaquinas(3);
+  await seguirSemOLider(grupo);
+  await Promise.all([0, 1, 2].map((n) => grupo.comecar(n, 0, comDados(grupo, n))));
+  await grupo.pronta(0);
+  for (const n of [0, 1, 2]) {
+    assertEquals((await grupo.pedir(n, get("nova"))).value, "confirmada", `servidor ${n}`);
+    assertEquals((await grupo.pedir(n, get("k"))).value, "de todos", `servidor ${n}`);
+  }
+  assertMatch(
+    grupo.servidor(0).avisos,
+    /de outra história.*1 registros que só ele tinha ficaram em .*separados-/,
+  );
+});
+
+Deno.test("com --lider trocados ninguém aceita PUTs, cada um diz porquê, e nada se perde", async () => {
+  await using grupo = await abrirMaquinas(3);
+  await Promise.all([0, 1, 2].map((n) => grupo.comecar(n, 0, comDados(grupo, n))));
+  await grupo.pronta(0);
+  assertEquals((await grupo.pedir(1, put("k", "v"))).tipo, "PUT_OK");
+  await grupo.matar(0, 1, 2);
+  // Um segue o outro, e um terceiro ficou com o comando de antes.
+  for (const [n, lider] of [[0, 1], [1, 0], [2, 0]] as const) {
+    await grupo.comecar(n, lider, comDados(grupo, n), "--prazo=500");
+  }
+  for (const n of [0, 1, 2]) {
+    const { tipo, definitivo } = await grupo.pedir(n, put("k", "não"));
+    assertEquals([tipo, definitivo], ["ERRO", true]);
+    assertEquals((await grupo.pedir(n, get("k"))).value, "v");
+    const dito = () => grupo.servidor(n).avisos.includes("este servidor não é o líder");
+    await ate(dito, `o servidor ${n} dizer o que há de errado`);
+  }
+  await grupo.matar(0, 1, 2);
+  await Promise.all([0, 1, 2].map((n) => grupo.comecar(n, 1, comDados(grupo, n))));
+  await grupo.pronta(1);
+  assertEquals((await grupo.pedir(0, get("k"))).value, "v");
+  assertEquals((await grupo.pedir(0, put("k", "agora"))).tipo, "PUT_OK");
+  assert(!/outra história/.test([0, 1, 2].map((n) => grupo.servidor(n).avisos).join("")));
+});
+
+Deno.test("só com memória: de um líder vazio no mesmo endereço, passa-se um a um a --dados, e então a outro líder", async () => {
+  await using grupo = await abrirMaquinas(3);
+  await Promise.all([0, 1, 2].map((n) => grupo.comecar(n, 0)));
+  await grupo.pronta(0);
+  const cliente = escreverSempre(grupo.enderecos);
+  await cliente.andar();
+  await grupo.matar(0);
+  await cliente.parar();
+  // O líder vazio, no endereço do antigo, e cada um dos outros à espera do anterior.
+  for (const n of [0, 1, 2]) {
+    if (n > 0) await grupo.matar(n);
+    await grupo.comecar(n, 0, comDados(grupo, n));
+    await grupo.pronta(n);
+  }
+  // Daqui em diante é como se sempre tivesse sido em disco.
+  await grupo.matar(0, 1, 2);
+  await grupo.comecar(1, 1, comDados(grupo, 1), "--replicas=1");
+  await grupo.comecar(2, 1, comDados(grupo, 2));
+  await grupo.pronta(1);
+  const { timestamp } = await grupo.pedir(2, put("fim", "f"));
+  assert(timestamp > Math.max(...cliente.timestamps));
+  assert(cliente.confirmados.size > 0);
+  for (const n of [1, 2]) {
+    for (const [key, [value, quando]] of cliente.confirmados) {
+      const lido = await grupo.pedir(n, get(key));
+      assert(lido.timestamp > quando || lido.value === value, `${key} no servidor ${n}`);
+    }
+  }
+});
