@@ -5,19 +5,8 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import { copiarNoAr } from "./apoio/copia.ts";
 import { abrirMaquinas, escreverSempre, type Maquinas, tabelaDe } from "./apoio/maquinas.ts";
-
-/** A cópia que qualquer ferramenta SQLite faz, com o servidor no ar: aqui, o Deno noutro processo. */
-async function copiarNoAr(de: string, para: string): Promise<void> {
-  const programa = `
-    import { DatabaseSync } from "node:sqlite";
-    const [de, para] = Deno.args;
-    new DatabaseSync(de + "/tabela.sqlite").prepare("VACUUM INTO ?").run(para);`;
-  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["eval", "-q", programa, de, para],
-  }).output();
-  assert(success, new TextDecoder().decode(stderr));
-}
 
 /** Põe uma cópia no lugar de uma pasta. */
 async function restaurar(copia: string, pasta: string): Promise<void> {
@@ -68,7 +57,7 @@ Deno.test("uma cópia feita com o servidor no ar restaura um servidor, e ele vol
   await using grupo = await abrirMaquinas(3);
   const { cliente, antes } = await comecarAEscrever(grupo);
   const copia = `${grupo.pasta}/copia.sqlite`;
-  await copiarNoAr(grupo.dados(1), copia);
+  await copiarNoAr(`${grupo.dados(1)}/tabela.sqlite`, copia);
   conferir(await tabelaDe(copia), antes);
   await cliente.andar();
   await grupo.matar(1);
@@ -85,7 +74,7 @@ Deno.test("os três restaurados de uma cópia: está lá o que se tinha confirma
   await using grupo = await abrirMaquinas(3);
   const { cliente, antes } = await comecarAEscrever(grupo);
   const copia = `${grupo.pasta}/copia.sqlite`;
-  await copiarNoAr(grupo.dados(2), copia);
+  await copiarNoAr(`${grupo.dados(2)}/tabela.sqlite`, copia);
   // O que vem depois da cópia perde-se, mas alguém o viu; e o líder recomeça, que é quando os
   // timestamps saltam para além do que a cópia sabe.
   await cliente.andar();

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { backup, DatabaseSync } from "node:sqlite";
+import { DatabaseSync } from "node:sqlite";
 import { abrirDisco, type AvisosDoDisco, type Disco, type Linha } from "../../lib/disco.ts";
 import { ate } from "../apoio.ts";
+import { copiarNoAr } from "../apoio/copia.ts";
 
 /** Uma pasta só do teste, que se apaga no fim. */
 async function pastaDeTeste() {
@@ -196,18 +197,6 @@ Deno.test("abrirDisco().gravar() não torna a gravar o que já confirmou", async
   assertEquals(verDeFora(lugar.arquivo).map(({ key }) => key), ["k2"]);
 });
 
-/** Uma cópia da tabela como qualquer ferramenta SQLite a faz, com ela em uso. */
-function copiarTabela(arquivo: string, para: string) {
-  using banco = new DatabaseSync(arquivo);
-  banco.prepare("VACUUM INTO ?").run(para);
-}
-
-/** O mesmo pela outra maneira do SQLite: o `.backup` da ferramenta. */
-async function copiarPaginas(arquivo: string, para: string) {
-  using banco = new DatabaseSync(arquivo);
-  await backup(banco, para);
-}
-
 Deno.test("abrirDisco(): uma cópia posta na pasta diz que o é até se gravar uma nota; a tabela de sempre, não", async () => {
   await using lugar = await pastaDeTeste();
   const [copia, paginas] = ["copia", "paginas"].map((nome) => `${lugar.pasta}/${nome}.sqlite`);
@@ -216,8 +205,8 @@ Deno.test("abrirDisco(): uma cópia posta na pasta diz que o é até se gravar u
     assert(!disco.copia, "uma pasta nova não é uma cópia");
     disco.gravar([linha(1)], 1, "nota");
     await ate(() => disco.gravados.length > 0, "gravar");
-    copiarTabela(lugar.arquivo, copia!);
-    await copiarPaginas(lugar.arquivo, paginas!);
+    await copiarNoAr(lugar.arquivo, copia!);
+    await copiarNoAr(lugar.arquivo, paginas!, "paginas");
   }
   {
     using disco = await abrir(lugar.pasta);
@@ -249,7 +238,7 @@ Deno.test("abrirDisco() recusa uma cópia posta ao lado de um -wal que não é d
     using disco = await abrir(lugar.pasta);
     disco.gravar([linha(1)], 1);
     await ate(() => disco.gravados.length === 1, "gravar a primeira");
-    copiarTabela(lugar.arquivo, copia);
+    await copiarNoAr(lugar.arquivo, copia);
     disco.gravar([linha(2)], 2);
     await ate(() => disco.gravados.length === 2, "gravar a segunda");
     // Como um servidor morto a deixa; e, por cima da tabela, a cópia.
