@@ -13,18 +13,21 @@ import { lerArgumentos } from "../lib/opcoes.ts";
 import { textoDoErro } from "../lib/texto.ts";
 
 /** O que se diz ao Deno de cada sistema, e como acabam os nomes. */
-const SISTEMAS: { readonly [nome: string]: { alvo: string; fim: string } } = {
+export const SISTEMAS = {
   windows: { alvo: "x86_64-pc-windows-msvc", fim: ".exe" },
   linux: { alvo: "x86_64-unknown-linux-gnu", fim: "-linux" },
   mac: { alvo: "aarch64-apple-darwin", fim: "-mac" },
-};
+} as const;
 
 /** Cada programa, e as opções só dele. */
-const PROGRAMAS: { readonly [nome: string]: readonly string[] } = {
+export const PROGRAMAS = {
   "servidor.ts": ["--v8-flags=--heap-growing-percent=40"],
   "cliente.ts": [],
   "ponte/ponte.ts": [],
-};
+} as const;
+
+export type Sistema = keyof typeof SISTEMAS;
+export type Programa = keyof typeof PROGRAMAS;
 
 const AJUDA = `Uso: compilar [${Object.keys(SISTEMAS).join(" | ")}]    (windows)`;
 const RAIZ = new URL("../", import.meta.url);
@@ -34,13 +37,32 @@ const MAPA = /^(jsr:|https:)/.test(import.meta.resolve("@std/assert"))
   ? []
   : ["--import-map=npm.json"];
 
-/** Compila um programa; devolve se conseguiu. */
-async function compilar(programa: string, alvo: string, fim: string): Promise<boolean> {
+/**
+ * O que se diz ao Deno para compilar um programa: as palavras do comando, sem o próprio `deno`.
+ *
+ * ```ts
+ * import { comandoDe } from "./compilar.ts";
+ *
+ * const palavras = comandoDe("ponte/ponte.ts", "windows");
+ * if (!palavras.includes("dist/ponte.exe")) throw new Error("não é esse o nome");
+ * ```
+ */
+export function comandoDe(
+  programa: Programa,
+  sistema: Sistema,
+  { pasta = "dist", mapa = [] }: { pasta?: string; mapa?: readonly string[] } = {},
+): string[] {
+  const { alvo, fim } = SISTEMAS[sistema];
   const nome = programa.replace(/^.*\//, "").replace(/\.ts$/, "");
   const permissoes = ["--allow-net", "--allow-read", "--allow-write"];
-  const saida = ["--target", alvo, "-o", `dist/${nome}${fim}`, programa];
+  const saida = ["--target", alvo, "-o", `${pasta}/${nome}${fim}`, programa];
+  return ["compile", ...PROGRAMAS[programa], ...mapa, ...permissoes, ...saida];
+}
+
+/** Compila um programa; devolve se conseguiu. */
+async function compilar(programa: Programa, sistema: Sistema): Promise<boolean> {
   const { success } = await new Deno.Command(Deno.execPath(), {
-    args: ["compile", ...PROGRAMAS[programa]!, ...MAPA, ...permissoes, ...saida],
+    args: comandoDe(programa, sistema, { mapa: MAPA }),
     cwd: RAIZ,
     stdout: "inherit",
     stderr: "inherit",
@@ -58,10 +80,9 @@ async function main(args: readonly string[]): Promise<number> {
     Deno.stdout.writeSync(new TextEncoder().encode(AJUDA + "\n"));
     return 0;
   }
-  const escolhido = Object.hasOwn(SISTEMAS, sistema) ? SISTEMAS[sistema] : undefined;
-  if (!escolhido || sobra.length > 0) throw new TypeError(AJUDA);
-  for (const programa of Object.keys(PROGRAMAS)) {
-    if (!await compilar(programa, escolhido.alvo, escolhido.fim)) return 1;
+  if (!Object.hasOwn(SISTEMAS, sistema) || sobra.length > 0) throw new TypeError(AJUDA);
+  for (const programa of Object.keys(PROGRAMAS) as Programa[]) {
+    if (!await compilar(programa, sistema as Sistema)) return 1;
   }
   return 0;
 }

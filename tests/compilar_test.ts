@@ -1,18 +1,28 @@
 import { assert, assertEquals } from "@std/assert";
+import { comandoDe, type Programa, PROGRAMAS, SISTEMAS } from "../ferramentas/compilar.ts";
 import { MAPA, RAIZ } from "./apoio.ts";
 
+/** Este sistema: o runtime que se tem à mão é o dele. */
+const SISTEMA = Deno.build.os === "windows"
+  ? "windows"
+  : Deno.build.os === "darwin"
+  ? "mac"
+  : "linux";
+
 /** O que `deno compile` lista como embutido, sem baixar o runtime: DENORT_BIN o substitui. */
-async function embutidos(programa: string): Promise<string[]> {
+async function embutidos(programa: Programa): Promise<string[]> {
   const pasta = await Deno.makeTempDir();
   try {
     const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["compile", ...MAPA, "--allow-net", "--output", `${pasta}/programa`, `${programa}.ts`],
+      args: comandoDe(programa, SISTEMA, { pasta, mapa: MAPA }),
       cwd: RAIZ,
       env: { DENORT_BIN: Deno.execPath(), NO_COLOR: "1" },
       stderr: "piped",
     }).output();
     const texto = new TextDecoder().decode(stderr);
     assertEquals(code, 0, texto);
+    const nome = /(\w+)\.ts$/.exec(programa)![1];
+    assert((await Deno.stat(`${pasta}/${nome}${SISTEMAS[SISTEMA].fim}`)).isFile);
     return caminhos(texto);
   } finally {
     await Deno.remove(pasta, { recursive: true });
@@ -39,9 +49,9 @@ interface Modulo {
 }
 
 /** Os módulos que um programa executa: os que importa, e os que eles importam, por caminho. */
-async function modulosDe(programa: string): Promise<string[]> {
+async function modulosDe(programa: Programa): Promise<string[]> {
   const { stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["info", ...MAPA, "--json", `${programa}.ts`],
+    args: ["info", ...MAPA, "--json", programa],
     cwd: RAIZ,
   }).output();
   const { roots, modules } = JSON.parse(new TextDecoder().decode(stdout)) as {
@@ -61,18 +71,19 @@ async function modulosDe(programa: string): Promise<string[]> {
 }
 
 Deno.test("deno compile embute os módulos de cada programa, a biblioteca padrão e mais nada", async () => {
-  for (const programa of ["servidor", "cliente"]) {
+  const programas = Object.keys(PROGRAMAS) as Programa[];
+  for (const programa of programas) {
     const achados = await embutidos(programa);
     const modulos = await modulosDe(programa);
-    // De uma pasta com muitos arquivos ele mostra só o resumo, "lib/*".
-    const resumidas = achados.filter((nome) => nome === "lib/*");
+    // De uma pasta com muitos arquivos ele mostra só o resumo: "lib/*", "ponte/*".
+    const resumidas = achados.filter((nome) => /^(lib|ponte)\/\*$/.test(nome));
     assertEquals(
       achados.filter((nome) => nome.endsWith(".ts")).sort(),
       modulos.filter((nome) => !resumidas.some((pasta) => nome.startsWith(pasta.slice(0, -1)))),
     );
     // Um programa não leva o outro.
-    assertEquals(modulos.filter((nome) => /^(servidor|cliente)/.test(nome)), [`${programa}.ts`]);
-    const outros = achados.filter((nome) => !nome.endsWith(".ts") && nome !== "lib/*");
+    assertEquals(modulos.filter((nome) => programas.some((outro) => outro === nome)), [programa]);
+    const outros = achados.filter((nome) => !nome.endsWith(".ts") && !resumidas.includes(nome));
     for (const outro of outros) {
       assert(/^\.deno_compile_node_modules\/.*deno-std/.test(outro), outro);
     }

@@ -289,6 +289,23 @@ Deno.test("entrega faz o PDF e o ZIP que a seção 9 pede, e o código do ZIP ro
         assert(texto.decode(stdout).startsWith(`${programa} `));
       }
     });
+
+    await t.step("as tarefas rodam só com o que vai no ZIP", async () => {
+      const { tasks } = JSON.parse(strFromU8(zip["fonte/deno.json"]!));
+      const tarefas = { server: "servidor ", client: "cliente " };
+      const compilam = ["compile", "compile:linux", "compile:mac"];
+      assertEquals(Object.keys(tasks), [...Object.keys(tarefas), ...compilam]);
+      for (const nome of compilam) {
+        for (const [modulo] of tasks[nome].matchAll(/\S+\.ts\b/g)) assert(zip[`fonte/${modulo}`]);
+      }
+      for (const [tarefa, comeco] of Object.entries(tarefas)) {
+        const { stdout } = await new Deno.Command(Deno.execPath(), {
+          args: ["task", "-q", tarefa, "--versao"],
+          cwd: `${pasta}/fonte`,
+        }).output();
+        assert(new TextDecoder().decode(stdout).startsWith(comeco), tarefa);
+      }
+    });
   } finally {
     await Deno.remove(pasta, { recursive: true });
   }

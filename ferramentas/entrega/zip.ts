@@ -10,11 +10,12 @@
  */
 
 import { strToU8, zipSync } from "npm:fflate@0.8.3";
+import { comandoDe, type Sistema, SISTEMAS } from "../compilar.ts";
 import { type Fontes, RAIZ } from "../relatorio/arquivos.ts";
 import { analisar } from "../relatorio/intervalos.ts";
 
-/** As tarefas de `deno.json` que vão com o código: as que só precisam dele. */
-const TAREFAS = ["server", "client", "compile", "compile:linux", "compile:mac"];
+/** As tarefas de `deno.json` que vão com o código como estão: as que só precisam dele. */
+const TAREFAS = ["server", "client"];
 
 /** O arquivo único que se envia: `RA.pdf` e a pasta `fonte`. */
 export async function fazerZip(
@@ -40,10 +41,13 @@ async function codigoDaEntrega(fontes: Fontes): Promise<Fontes> {
   const configuracao = {
     version,
     imports: Object.fromEntries(bibliotecas.map((nome) => [nome, `./${arquivo(nome)}`])),
-    tasks: Object.fromEntries(TAREFAS.map((nome) => {
-      const { description, command } = tasks[nome];
-      return [nome, { description, command: command.replaceAll("$(deno task -q std) ", "") }];
-    })),
+    tasks: {
+      ...Object.fromEntries(TAREFAS.map((nome) => {
+        const { description, command } = tasks[nome];
+        return [nome, { description, command: command.replaceAll("$(deno task -q std) ", "") }];
+      })),
+      ...tarefasQueCompilam(),
+    },
     compilerOptions,
     lock: false,
     nodeModulesDir: "none",
@@ -53,6 +57,15 @@ async function codigoDaEntrega(fontes: Fontes): Promise<Fontes> {
     "deno.json": JSON.stringify(configuracao, undefined, 2) + "\n",
     ...Object.fromEntries(await Promise.all(pacotes)),
   };
+}
+
+/** De cada sistema, a tarefa que compila os dois programas da entrega, e só precisa deles. */
+function tarefasQueCompilam(): { readonly [nome: string]: string } {
+  return Object.fromEntries((Object.keys(SISTEMAS) as Sistema[]).map((sistema) => {
+    const comandos = (["servidor.ts", "cliente.ts"] as const)
+      .map((programa) => `deno ${comandoDe(programa, sistema).join(" ")}`);
+    return [sistema === "windows" ? "compile" : `compile:${sistema}`, comandos.join(" && ")];
+  }));
 }
 
 /** As bibliotecas que as fontes importam, pelo nome; o que já vem com Deno não conta. */
