@@ -85,8 +85,11 @@ export interface CausaDoEtcd extends Certeza {
 
 const eDoEtcd = (erro: unknown) => Object.hasOwn((erro as Error).cause ?? {}, "definitivo");
 
-/** Códigos do gRPC de quem recusou antes de propor: o pedido não teve nem terá efeito. */
-const DEFINITIVOS = new Set([3, 7, 8, 16]);
+/**
+ * Códigos do gRPC de quem recusou antes de gravar: o pedido não teve nem terá efeito. O 8 não é um
+ * deles: ao encher-se, o etcd grava o que já propusera, e responde que está cheio.
+ */
+const DEFINITIVOS = new Set([3, 7, 16]);
 
 /** Os códigos do gRPC que se veem, em palavras nossas. */
 const PALAVRAS: { readonly [codigo: number]: string } = {

@@ -66,7 +66,23 @@ export function abrirLeituras(
     responder(leitura, resposta);
   }
 
+  function falhar(leitura: Leitura, motivo: string): void {
+    const { id } = leitura.pedido;
+    const erro = `GET não respondido: ${motivo}`;
+    responder(leitura, { tipo: "ERRO", id, erro, definitivo: true });
+  }
+
+  /** Tira os que esperaram demais: mandá-los ler demoraria ainda mais os outros. */
+  function tirarVencidos(): void {
+    const agora = DE_VERDADE.agora();
+    const vencidos = espera.filter(({ vence }) => vence <= agora);
+    if (vencidos.length === 0) return;
+    espera = espera.filter(({ vence }) => vence > agora);
+    for (const leitura of vencidos) falhar(leitura, "o etcd não respondeu no prazo");
+  }
+
   function escoar(): void {
+    tirarVencidos();
     while (lendo < LIMITES.lendo && espera.length > 0) {
       const porKey = new Map<string, Leitura[]>();
       let n = 0;
@@ -96,11 +112,7 @@ export function abrirLeituras(
         for (const leitura of grupo) responderCom(leitura, versoes[n], revisao);
       });
     } catch (erro) {
-      for (const leitura of grupos.flat()) {
-        const { id } = leitura.pedido;
-        const texto = `GET não respondido: ${textoDoErro(erro)}`;
-        responder(leitura, { tipo: "ERRO", id, erro: texto, definitivo: true });
-      }
+      for (const leitura of grupos.flat()) falhar(leitura, textoDoErro(erro));
     }
     lendo--;
     escoar();

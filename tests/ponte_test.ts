@@ -10,7 +10,7 @@ import { Cliente } from "../cliente.ts";
 import { abrirEtcd as abrirClienteDoEtcd } from "../ponte/etcd.ts";
 import { importar } from "../ponte/importar.ts";
 import { Servidor } from "../servidor.ts";
-import { ate, Fio, portasLivres, Programa } from "./apoio.ts";
+import { ate, Fio, type Json, portasLivres, Programa } from "./apoio.ts";
 import { abrirEtcd, abrirPontes, SEM_ETCD } from "./apoio/etcd.ts";
 
 const COM_ETCD = { ignore: SEM_ETCD };
@@ -51,6 +51,56 @@ Deno.test(
         (await atrasado.pedir({ tipo: "GET", id: 3, key: "k", timestamp })).value === "novo",
       "chegar o segundo",
     );
+  },
+);
+
+Deno.test(
+  "um membro parado: os GETs que já esperavam acabam no prazo, por muitas keys que sejam",
+  COM_SINAIS,
+  async () => {
+    await using etcd = await abrirEtcd();
+    await using pontes = await abrirPontes(etcd, "--silencioso", "--prazo=2000");
+    await using pilha = new AsyncDisposableStack();
+    const fios: Fio[] = [];
+    for (let n = 0; n < 8; n++) fios.push(pilha.use(await Fio.abrir(pontes.enderecos[0]!)));
+    for (const fio of fios) await fio.pedir({ tipo: "PUT", id: 1, key: "k", value: "v" });
+    etcd.sinal(0, "SIGSTOP");
+    // Uma leitura de cada vez, cada uma à espera até desistir, não acabariam tão cedo.
+    const GETS = 1_000;
+    const espera = fios.map(async (fio, n) => {
+      const gets = Array.from(
+        { length: GETS },
+        (_, id) => ({ tipo: "GET", id, key: `k${n}/${id}` }),
+      );
+      await fio.enviar(gets);
+      return await fio.receberVarias(GETS);
+    });
+    let chegaram: Json[] | undefined;
+    const todas = Promise.all(espera).then((todas) => chegaram = todas.flat(), () => {});
+    const respostas = await ate(() => chegaram, "acabarem todos");
+    await todas;
+    assert(respostas.every(({ tipo, definitivo }) => tipo === "ERRO" && definitivo === true));
+    etcd.sinal(0, "SIGCONT");
+  },
+);
+
+Deno.test(
+  "um etcd que se enche pode ter gravado o que recusou: o ERRO do PUT não é definitivo",
+  COM_ETCD,
+  async () => {
+    await using etcd = await abrirEtcd(`--quota-backend-bytes=${4 * 1024 * 1024}`);
+    await using pontes = await abrirPontes(etcd, "--silencioso");
+    await using fio = await Fio.abrir(pontes.enderecos[0]!);
+    const value = "x".repeat(64 * 1024);
+    const encher = async (): Promise<{ erro: string; definitivo: boolean }> => {
+      for (let id = 0;; id++) {
+        const resposta = await fio.pedir({ tipo: "PUT", id, key: `k${id}`, value });
+        if (resposta.tipo === "ERRO") return resposta;
+      }
+    };
+    const { erro, definitivo } = await encher();
+    assertMatch(erro, /o etcd está cheio, ou tem pedidos demais/);
+    assertEquals(definitivo, false);
   },
 );
 

@@ -23,8 +23,8 @@ async function haEtcd(): Promise<boolean> {
 /** Eleições depressa: os testes matam líderes. */
 const RAPIDO = ["--heartbeat-interval=50", "--election-timeout=500"];
 
-/** Começa três membros, que guardam numa pasta temporária. */
-export async function abrirEtcd() {
+/** Começa três membros, que guardam numa pasta temporária, com mais estas opções. */
+export async function abrirEtcd(...opcoes: string[]) {
   const pasta = await Deno.makeTempDir({ prefix: "kv-etcd-" });
   const portas = portasLivres(6);
   const url = (porta: number) => `http://127.0.0.1:${porta}`;
@@ -39,6 +39,7 @@ export async function abrirEtcd() {
         ...[`--listen-client-urls=${urls[n]}`, `--advertise-client-urls=${urls[n]}`],
         ...[`--listen-peer-urls=${pares[n]}`, `--initial-advertise-peer-urls=${pares[n]}`],
         ...[`--initial-cluster=${grupo}`, "--logger=zap", "--log-level=error"],
+        ...opcoes,
       ],
       stdout: "null",
       stderr: "null",
