@@ -26,7 +26,7 @@ Deno.test("um seguidor morto: os GETs seguem, os PUTs esperam; ele volta vazio e
 });
 
 Deno.test("PUTs enormes por um seguidor, com outro fora: todos recusados como definitivos, ninguém cai", async () => {
-  await using grupo = await iniciarTres(["--prazo=2000"]);
+  await using grupo = await iniciarTres(["--prazo=5000"]);
   await grupo.pedir(1, { tipo: "PUT", key: "k", value: "v" });
   await grupo.programas[2]!.matar();
   await ate(() => /os PUTs esperam/.test(grupo.programas[0]!.erros), "o líder notar");
@@ -55,7 +55,7 @@ Deno.test("o líder morto volta vazio, toma dos outros o que há, e não repete 
 });
 
 Deno.test("o líder que morre sem um PUT sequer não reusa o timestamp que alguém pode ter visto", async () => {
-  await using grupo = await iniciarTres(["--prazo=500"]);
+  await using grupo = await iniciarTres(["--prazo=10000"]);
   await grupo.pedir(1, { tipo: "PUT", key: "k", value: "v" });
   await grupo.programas[0]!.matar();
   await grupo.iniciar(0);
