@@ -76,9 +76,9 @@ export async function fazerCertificados(ips: readonly string[]): Promise<Certifi
   });
   const chave = await crypto.subtle.exportKey("pkcs8", doServidor.privateKey);
   return {
-    ca: ca.toString("pem"),
-    cert: cert.toString("pem"),
-    chave: PemConverter.encode(chave, "PRIVATE KEY"),
+    ca: ca.toString("pem") + "\n",
+    cert: cert.toString("pem") + "\n",
+    chave: PemConverter.encode(chave, "PRIVATE KEY") + "\n",
   };
 }
 

@@ -133,10 +133,17 @@ export function lerSegredo(caminho: string): Segredo {
   return outros.length === 0 ? primeiro : [primeiro, ...outros];
 }
 
-/** Lê um arquivo PEM: um certificado ou uma chave. @throws {Error} que diz qual arquivo e por quê. */
+/**
+ * Lê um arquivo PEM: certificados, ou uma chave. Vários arquivos postos um a seguir ao outro podem
+ * ficar sem um fim de linha entre eles, e então o TLS só veria o primeiro: são separados.
+ *
+ * @throws {Error} que diz qual arquivo e por quê.
+ */
 export function lerPem(caminho: string): string {
   const texto = lerArquivo(caminho);
-  if (texto.includes("-----BEGIN ")) return texto;
+  if (texto.includes("-----BEGIN ")) {
+    return texto.replaceAll("----------BEGIN ", "-----\n-----BEGIN ");
+  }
   throw new Error(`${citar(caminho)} não é um arquivo PEM`);
 }
 

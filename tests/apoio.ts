@@ -16,13 +16,15 @@ const ESPERA_MS = 20_000;
 /** Espera até a condição dar um valor (verdadeiro); falha se não der no prazo. */
 export async function ate<T>(
   condicao: () => T | Promise<T>,
-  oQue: string,
+  oQue: string | (() => string),
 ): Promise<NonNullable<T>> {
   const fim = performance.now() + ESPERA_MS;
   for (;;) {
     const valor = await condicao();
     if (valor) return valor;
-    assert(performance.now() < fim, `Não aconteceu no prazo: ${oQue}`);
+    if (performance.now() > fim) {
+      throw new Error(`Não aconteceu no prazo: ${typeof oQue === "string" ? oQue : oQue()}`);
+    }
     await new Promise((resolver) => setTimeout(resolver, 5));
   }
 }

@@ -76,6 +76,8 @@ Deno.test(
   async () => {
     const pasta = await Deno.makeTempDir({ prefix: "kv-unidade-" });
     const portas = portasLivres(6) as [number, ...number[]];
+    // Como se alguém tivesse posto isto em /etc/kv/servidor.env.
+    const opcoes = " --prazo=4000 --replicas=2";
     const comecar = (porta: number, saude: number) => {
       const [env, [comando]] = [
         valoresDe("Environment").map((valor) => nestaMaquina(valor, pasta, porta, saude)),
@@ -86,7 +88,7 @@ Deno.test(
       const [programa, ...args] = comando!.replaceAll(
         /\$\{(\w+)\}/g,
         (_, nome: string) => variaveis[nome],
-      ).split(" ");
+      ).replace(/ \$KV_OPCOES$/, opcoes).split(" ");
       return new Deno.Command(programa!, {
         args,
         clearEnv: true,

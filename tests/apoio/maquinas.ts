@@ -6,6 +6,7 @@
  */
 
 import { Cliente } from "../../cliente.ts";
+import type { Seguranca } from "../../lib/seguranca.ts";
 import { ate, atendendo, Fio, type Json, portasLivres, Programa } from "../apoio.ts";
 
 /** Tantas máquinas, por número. */
@@ -67,33 +68,53 @@ export async function tabelaDe(arquivo: string): Promise<Map<string, [string, nu
   ]));
 }
 
-/** Um cliente que escreve sem parar, em dez keys, e guarda o que se lhe confirmou. */
-export function escreverSempre(enderecos: readonly string[]) {
-  const cliente = new Cliente(enderecos, { prazo: 20_000 });
+/**
+ * Um cliente que escreve sem parar, em dez keys, e guarda o que se lhe confirmou. Os servidores que
+ * se seguem podem pedir-lhe outra segurança: ver `trocar`.
+ */
+export function escreverSempre(enderecos: readonly string[], seguranca: Seguranca = {}) {
+  const abrir = (seguranca: Seguranca) => new Cliente(enderecos, { prazo: 20_000, seguranca });
+  let cliente = abrir(seguranca);
   const confirmados = new Map<string, [string, number]>();
   const timestamps: number[] = [];
+  // Um servidor que recomeça: o PUT não se confirmou, e não conta.
+  const erros: string[] = [];
+  let emCurso: Promise<void> = Promise.resolve();
   let parado = false;
-  const trabalho = (async () => {
-    for (let n = 0; !parado; n++) {
-      const key = `k${n % 10}`;
-      try {
-        const { timestamp } = await cliente.put(key, String(n));
-        timestamps.push(timestamp);
-        confirmados.set(key, [String(n), timestamp]);
-      } catch {
-        // Um servidor que recomeça: o PUT não se confirmou, e não conta.
-      }
+  const escrever = async (n: number) => {
+    const key = `k${n % 10}`;
+    try {
+      const { timestamp } = await cliente.put(key, String(n));
+      timestamps.push(timestamp);
+      confirmados.set(key, [String(n), timestamp]);
+    } catch (erro) {
+      erros.push(String(erro));
     }
+  };
+  const trabalho = (async () => {
+    for (let n = 0; !parado; n++) await (emCurso = escrever(n));
   })();
   return {
     /** O último value confirmado de cada key, e o seu timestamp. */
     confirmados,
     /** Todos os timestamps que se viram, por ordem. */
     timestamps,
+    /** Porque os outros não se confirmaram. */
+    erros,
     /** Espera que se confirmem mais alguns. */
     async andar(quantos = 20): Promise<void> {
       const antes = timestamps.length;
-      await ate(() => timestamps.length >= antes + quantos, "o cliente escrever");
+      await ate(
+        () => timestamps.length >= antes + quantos,
+        () => `o cliente escrever; ${erros.slice(-3).join("; ")}`,
+      );
+    },
+    /** Passa a escrever com outra segurança; o PUT em curso acaba primeiro. */
+    async trocar(seguranca: Seguranca): Promise<void> {
+      const antigo = cliente;
+      cliente = abrir(seguranca);
+      await emCurso;
+      await antigo.fechar();
     },
     async parar(): Promise<void> {
       parado = true;

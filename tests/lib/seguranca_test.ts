@@ -3,6 +3,7 @@ import {
   conferirProva,
   iguais,
   lerCertificado,
+  lerPem,
   lerSegredo,
   lerSeguranca,
   provar,
@@ -73,6 +74,14 @@ Deno.test("iguais() compara por inteiro, de qualquer tamanho", () => {
   for (const outro of ["", "ab", "abcd", "abd", "xbc", "abc\0"]) {
     assert(!iguais("abc", outro) && !iguais(outro, "abc"));
   }
+});
+
+Deno.test("lerPem() separa os certificados que ficaram na mesma linha", async () => {
+  const arquivo = await Deno.makeTempFile();
+  const pem = (letra: string) => `-----BEGIN CERTIFICATE-----\n${letra}\n-----END CERTIFICATE-----`;
+  await Deno.writeTextFile(arquivo, pem("a") + pem("b") + "\n" + pem("c"));
+  assertEquals(lerPem(arquivo), [pem("a"), pem("b"), pem("c")].join("\n"));
+  await Deno.remove(arquivo);
 });
 
 Deno.test("lerSeguranca() e lerCertificado() leem os arquivos das opções, e dizem o que falta", async () => {
