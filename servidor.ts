@@ -46,6 +46,7 @@ import {
   ehComeco,
   EPOCAS_MAX,
   escolherOrigem,
+  foiAlem,
   type Historia,
   SEM_HISTORIA,
 } from "./lib/historia.ts";
@@ -133,6 +134,8 @@ const ESPERAS = {
   voltar: { primeira: 50, maior: 1_000 },
   /** Por uma conexão e pela apresentação entre servidores. */
   apresentar: 2_000,
+  /** Pela razão de um JOIN recusado, fechada já a conexão por onde o líder replicaria. */
+  razao: 50,
   /** Por uma página do que um seguidor tem de mais novo. */
   buscar: 10_000,
   /** Pela confirmação de uma página levada, antes da próxima. */
@@ -1031,6 +1034,7 @@ export class Servidor {
     try {
       // Outro pode ter tomado o lugar: só quem atendeu ocupa um, e um estranho calado, nenhum.
       this.#conferirLugar(nome);
+      this.#conferirLideranca(membro);
       grupo.membros.set(nome, membro);
       if (!grupo.aberto) await Promise.race([this.#reunir(), membro.perda.promise]);
       await Promise.race([grupo.abertura.promise, membro.perda.promise]);
@@ -1085,6 +1089,26 @@ export class Servidor {
     const { replicas } = this.#opcoes;
     const outros = membros.size - (membros.has(nome) ? 1 : 0);
     if (outros >= replicas) throw new Error(`o grupo já tem os ${replicas} que espera`);
+  }
+
+  /**
+   * Quem já seguiu outro líder, que começou depois deste, tem o que com ele se confirmou: levar-lhe a
+   * tabela deste seria perdê-lo. Recomeçado, este reúne o que há, e toma-o.
+   *
+   * @throws {Error} se este líder, que nunca parou, já não é o último.
+   */
+  #conferirLideranca(membro: Membro): void {
+    const grupo = this.#grupo;
+    if (!grupo.aberto || !foiAlem(membro, this.#tabela)) return;
+    // Sem dizer quem: tentam todos, a cada segundo, e diz-se uma vez.
+    const queixa =
+      "quem procura este líder já seguiu outro, que começou depois: recomece-o, para " +
+      "que tome o que se confirmou sem ele, ou ponha-o a seguir o outro";
+    if (queixa !== grupo.queixa) this.#opcoes.avisar(`Aviso: ${queixa}`);
+    grupo.queixa = queixa;
+    throw new Error(
+      "este servidor já seguiu outro líder, que começou depois desse: recomece o líder",
+    );
   }
 
   /**
@@ -1392,8 +1416,10 @@ export class Servidor {
     const endereco = textoDoEndereco(this.#conhecido);
     const { token } = ligacao;
     const pedido = { tipo: "JOIN", endereco, token, protocolo: PROTOCOLO } as const;
-    // Perdida a conexão por onde o líder responderia ao JOIN, apresenta-se de novo.
-    const resposta = await Promise.race([ligacao.elo.pedir(pedido), perda]);
+    // Perdida a conexão por onde o líder replicaria, apresenta-se de novo; mas se foi ele que a
+    // fechou, por recusar o JOIN, a razão vem a caminho, pela outra.
+    const desistir = perda.then(() => this.#esperar(ESPERAS.razao));
+    const resposta = await Promise.race([ligacao.elo.pedir(pedido), desistir]);
     if (resposta?.tipo === "ERRO") throw new Error(resposta.erro);
     if (!resposta || !ligacao.conexao || ligacao.elo.perdido) {
       throw new Error("a conexão com o líder se perdeu");

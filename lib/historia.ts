@@ -71,6 +71,12 @@ export function ehComeco(uma: Origem, outra: Origem): boolean {
   return uma === outra || uma.timestamp === 0 || comumAte(uma, outra) >= uma.timestamp;
 }
 
+/** Se a história de uma tabela vai além da última época da outra: alguém abriu outra depois dela. */
+export function foiAlem(uma: Origem, outra: Origem): boolean {
+  const ultima = outra.historia.at(-1)?.id;
+  return uma.historia.slice(0, -1).some(({ id }) => id === ultima);
+}
+
 /**
  * A tabela do grupo: a mais adiantada da história de que mais tabelas são um começo. Num empate, uma
  * inteira vale mais que uma a meio, e a que começou a copiar mais tarde, mais que as outras; entre

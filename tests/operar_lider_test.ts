@@ -48,6 +48,40 @@ Deno.test("voltar ao líder antigo: começados os três com ele, toma dos outros
   );
 });
 
+// O que já deu errado: ele levava-lhes a sua tabela, e o que se confirmara com o outro saía do grupo.
+Deno.test("um líder antigo que nunca parou não leva a sua tabela a quem já seguiu outro; recomeçado, toma a deles", async () => {
+  await using grupo = await abrirMaquinas(3);
+  await Promise.all([0, 1, 2].map((n) => grupo.comecar(n, 0, comDados(grupo, n))));
+  await grupo.pronta(0);
+  assertEquals((await grupo.pedir(1, put("k", "com o antigo"))).tipo, "PUT_OK");
+  await grupo.matar(1, 2);
+  await grupo.comecar(1, 1, comDados(grupo, 1), "--replicas=1");
+  await grupo.comecar(2, 1, comDados(grupo, 2));
+  await grupo.pronta(1);
+  assertEquals((await grupo.pedir(2, put("k", "com o novo"))).tipo, "PUT_OK");
+  await grupo.matar(1, 2);
+
+  // Devolvem-se os dois ao antigo, sem o recomeçar.
+  for (const n of [1, 2]) await grupo.comecar(n, 0, comDados(grupo, n), "--prazo=500");
+  for (const n of [1, 2]) {
+    await ate(
+      () => /já seguiu outro líder.*: recomece o líder/.test(grupo.servidor(n).avisos),
+      `o servidor ${n} dizer porque não entra`,
+    );
+    const { tipo, definitivo } = await grupo.pedir(n, put("k", "não"));
+    assertEquals([tipo, definitivo], ["ERRO", true]);
+    assertEquals((await grupo.pedir(n, get("k"))).value, "com o novo");
+  }
+  assertEquals(grupo.servidor(0).avisos.match(/Aviso: .* já seguiu outro/g)?.length, 1);
+
+  await grupo.matar(0);
+  await grupo.comecar(0, 0, comDados(grupo, 0));
+  await grupo.pronta(0);
+  for (const n of [0, 1, 2]) assertEquals((await grupo.pedir(n, get("k"))).value, "com o novo");
+  assertEquals((await grupo.pedir(1, put("k", "fim"))).tipo, "PUT_OK");
+  assert(!/outra história/.test([0, 1, 2].map((n) => grupo.servidor(n).avisos).join("")));
+});
+
 Deno.test("com --lider trocados ninguém aceita PUTs, cada um diz porquê, e nada se perde", async () => {
   await using grupo = await abrirMaquinas(3);
   await Promise.all([0, 1, 2].map((n) => grupo.comecar(n, 0, comDados(grupo, n))));

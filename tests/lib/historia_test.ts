@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { comumAte, ehComeco, escolherOrigem } from "../../lib/historia.ts";
+import { comumAte, ehComeco, escolherOrigem, foiAlem } from "../../lib/historia.ts";
 
 const PRE = { id: "", apos: 0 };
 const E1 = { id: "e1", apos: 0 };
@@ -32,6 +32,14 @@ Deno.test("comumAte() e ehComeco(): iguais até onde as duas têm a última épo
       `caso ${n}`,
     );
   }
+});
+
+Deno.test("foiAlem(): só quem tem uma época depois da última do outro", () => {
+  const lider = origem(9, E1);
+  assertEquals(foiAlem(origem(2_000_000, E1, E2), lider), true);
+  const outras = [lider, origem(9_000_000, X), origem(0), { timestamp: 0, historia: [] }];
+  for (const outra of outras) assertEquals(foiAlem(outra, lider), false);
+  assertEquals(foiAlem(lider, origem(2_000_000, E1, E2)), false);
 });
 
 Deno.test("escolherOrigem(): a mais adiantada da história de que mais servidores são um começo", () => {
