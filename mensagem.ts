@@ -440,21 +440,26 @@ export function respostaAoGet(
     : { tipo: "GET_OK", id, key, value, timestamp: meu };
 }
 
-/** As cinco linhas da seção 6, tais quais; o que vem de fora, visível. */
+/**
+ * As cinco linhas da seção 6, tais quais; o que vem de fora, visível. As palavras do enunciado já o
+ * são: pergunta-se uma vez, pela linha inteira.
+ */
 export const CONSOLE = {
   put: (origem: string, key: string, value: string): string =>
-    `Cliente ${origem} PUT key:${visivel(key)} value:${visivel(value)}`,
+    visivel(`Cliente ${origem} PUT key:${key} value:${value}`),
   encaminhando: (key: string, value: string): string =>
-    `Encaminhando PUT key:${visivel(key)} value:${visivel(value)}`,
+    visivel(`Encaminhando PUT key:${key} value:${value}`),
   replication: ({ key, value, timestamp }: Registro): string =>
-    `REPLICATION key:${visivel(key)} value:${visivel(value)} ts:${timestamp}`,
+    visivel(`REPLICATION key:${key} value:${value} ts:${timestamp}`),
   putOk: (origem: string, key: string, timestamp: number): string =>
-    `Enviando PUT_OK ao Cliente ${origem} da key:${visivel(key)} ts:${timestamp}`,
+    visivel(`Enviando PUT_OK ao Cliente ${origem} da key:${key} ts:${timestamp}`),
   get(origem: string, timestamp: number, resposta: ReturnType<typeof respostaAoGet>): string {
     const { tipo, key } = resposta;
-    const devolve = tipo === "GET_OK" ? visivel(resposta.value ?? "NULL") : tipo;
-    return `Cliente ${origem} GET key:${visivel(key)} ts:${timestamp}. ` +
-      `Meu ts é ${resposta.timestamp}, portanto devolvendo ${devolve}`;
+    const devolve = tipo === "GET_OK" ? resposta.value ?? "NULL" : tipo;
+    return visivel(
+      `Cliente ${origem} GET key:${key} ts:${timestamp}. ` +
+        `Meu ts é ${resposta.timestamp}, portanto devolvendo ${devolve}`,
+    );
   },
 } as const;
 

@@ -94,6 +94,7 @@ export interface OpcoesDaConexao {
   readonly separador: Separador;
   readonly linhaBytes: LimitesDasConexoes["linhaBytes"];
   readonly rastro: Rastro | undefined;
+  readonly tempo: Tempo;
   /** O que se leu e está por tratar cresceu (ou diminuiu) de tantos bytes. */
   aoGuardar(bytes: number): void;
   /** Foram escritos (ou se perderam) tantos caracteres do que estava em curso. */
@@ -104,7 +105,7 @@ export interface OpcoesDaConexao {
 
 /** A conexão por um canal: um estranho, até que se diga outra coisa. */
 export function abrirConexao(canal: Canal, opcoes: OpcoesDaConexao): Conexao {
-  const { rastro, aoGuardar, aoEscrever, aoFalhar } = opcoes;
+  const { rastro, tempo, aoGuardar, aoEscrever, aoFalhar } = opcoes;
   const conexao: Conexao = {
     endereco: textoDoLado(canal.remoteAddr),
     canal,
@@ -114,7 +115,7 @@ export function abrirConexao(canal: Canal, opcoes: OpcoesDaConexao): Conexao {
       () => opcoes.linhaBytes[conexao.confianca],
       { aoReceber: rastro?.("recebeu", canal), aoGuardar },
     ),
-    saida: abrirSaida(canal, { aoEnviar: rastro?.("enviou", canal), aoEscrever, aoFalhar }),
+    saida: abrirSaida(canal, { aoEnviar: rastro?.("enviou", canal), aoEscrever, aoFalhar, tempo }),
     confianca: "estranho",
     pedidos: 0,
     emCurso: 0,

@@ -159,6 +159,7 @@ export function abrirConexoes(ouvinte: Ouvinte, opcoes: OpcoesDasConexoes): Cone
       aoGuardar: (bytes) => guardar(conexao, bytes),
       aoEscrever: (caracteres) => ocupar(conexao, -caracteres),
       aoFalhar: () => fechar(conexao),
+      tempo,
     });
     if (!canal.handshake) conexao.confianca = opcoes.aoLigar;
     todas.add(conexao);

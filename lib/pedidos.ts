@@ -114,6 +114,7 @@ export function abrirElo<M extends { readonly id?: number | undefined }>(
   const saida = abrirSaida(canal, {
     aoEnviar: rastro?.("enviou", canal),
     aoFalhar: (erro) => perder(`Conexão perdida com ${nome}: ${textoDoErro(erro)}`),
+    tempo,
   });
   saida.emLotes = true;
 

@@ -23,6 +23,8 @@
  * @module
  */
 
+import { DE_VERDADE, type Tempo } from "./tempo.ts";
+
 /** Caracteres de um lote de linhas JSON numa linha só; acima, o lote vira vários. */
 export const LOTE_MAX = 128 * 1024;
 
@@ -46,14 +48,16 @@ export interface Saida {
   esvaziar(): Promise<void>;
 }
 
-/** O que {@linkcode abrirSaida} avisa. */
-export interface AvisosDaSaida {
+/** O que {@linkcode abrirSaida} avisa, e de onde lhe vem o tempo. */
+export interface OpcoesDaSaida {
   /** Uma linha entrou na fila. */
   aoEnviar?: ((linha: string) => void) | undefined;
   /** A fila diminuiu de tantos caracteres: foram escritos, ou se perderam. */
   aoEscrever?: (caracteres: number) => void;
   /** O canal falhou; o que estava na fila se perdeu. */
   aoFalhar?: (erro: unknown) => void;
+  /** De onde vem o fim de uma volta do laço de eventos (a máquina). */
+  readonly tempo?: Pick<Tempo, "aSeguir">;
 }
 
 const codificador = new TextEncoder();
@@ -70,9 +74,11 @@ const papeis: Uint8Array[] = [];
 /** Escreve linhas num canal de bytes, juntando as que vêm juntas. */
 export function abrirSaida(
   canal: { write(bytes: Uint8Array): Promise<number> },
-  { aoEnviar, aoEscrever, aoFalhar }: AvisosDaSaida = {},
+  { aoEnviar, aoEscrever, aoFalhar, tempo = DE_VERDADE }: OpcoesDaSaida = {},
 ): Saida {
   let linhas: string[] = [];
+  /** Linhas da última escrita. */
+  let juntas = 0;
   let escoando = false;
   let falhou = false;
   /** Quem espera que saia o que já estava na fila, e quantos caracteres ainda faltam a cada um. */
@@ -87,9 +93,13 @@ export function abrirSaida(
     escoando = true;
     try {
       while (linhas.length > 0) {
-        // Acabado o código síncrono em curso, está na fila tudo o que uma leitura provocou.
-        await undefined;
+        // Acabado o código síncrono em curso, está na fila tudo o que uma leitura provocou; e se
+        // elas vêm juntas, no fim da volta está também o que provocam as leituras das outras
+        // conexões. Uma sozinha não espera por isso.
+        if (juntas > 1) await new Promise<void>((resolver) => tempo.aSeguir(resolver));
+        else await undefined;
         const { parte, tamanho } = tirarParte(linhas);
+        juntas = parte.length;
         const texto = (saida.emLotes ? juntarEmLotes(parte) : parte).join("\n");
         await escreverFatias(canal, texto, (bytes) => saida.escritos += bytes);
         saida.fila -= tamanho;

@@ -29,6 +29,33 @@ Deno.test("abrirSaida() junta numa escrita as linhas de uma volta, e só elas", 
   assertEquals(saida.fila, 0);
 });
 
+Deno.test("abrirSaida(): se as linhas vêm juntas, espera o fim da volta pelas de outras leituras; uma só, não", async () => {
+  const canal = canalQueGuarda();
+  const voltas: (() => void)[] = [];
+  const acabarAVolta = async () => {
+    voltas.splice(0).forEach((seguir) => seguir());
+    await proximaVolta();
+  };
+  const saida = abrirSaida(canal, { tempo: { aSeguir: (seguir) => void voltas.push(seguir) } });
+  saida.enviar("sozinha");
+  await proximaVolta();
+  saida.enviar("um");
+  saida.enviar("dois");
+  await proximaVolta();
+  assertEquals(canal.escritas, ["sozinha\n", "um\ndois\n"]);
+  saida.enviar("três");
+  await proximaVolta();
+  saida.enviar("quatro");
+  await acabarAVolta();
+  assertEquals(canal.escritas.slice(2), ["três\nquatro\n"]);
+  saida.enviar("cinco");
+  await acabarAVolta();
+  saida.enviar("seis");
+  await proximaVolta();
+  assertEquals(canal.escritas.slice(3), ["cinco\n", "seis\n"]);
+  assertEquals(voltas, []);
+});
+
 Deno.test("abrirSaida() não esquece uma linha enviada quando a anterior acaba de sair", async () => {
   const canal = canalQueGuarda();
   let faltam = 50;
