@@ -114,11 +114,7 @@ export function iguais(um: string, outro: string): boolean {
  * sabe) outros o podem ler.
  */
 export function lerSegredo(caminho: string): Segredo {
-  const segredos = lerArquivo(caminho).replace(/\r?\n$/, "").split(/\r?\n/);
-  const { mode } = Deno.statSync(caminho);
-  if (mode !== null && Deno.build.os !== "windows" && (mode & 0o077) !== 0) {
-    throw new Error(`outros podem ler ${citar(caminho)}; use chmod 600`);
-  }
+  const segredos = lerArquivoSecreto(caminho).replace(/\r?\n$/, "").split(/\r?\n/);
   if (segredos.length > SEGREDOS_MAX) {
     throw new RangeError(noLimite(`há ${segredos.length} segredos`, SEGREDOS_MAX));
   }
@@ -131,6 +127,16 @@ export function lerSegredo(caminho: string): Segredo {
   }
   const [primeiro, ...outros] = segredos as [string, ...string[]];
   return outros.length === 0 ? primeiro : [primeiro, ...outros];
+}
+
+/** Lê um arquivo de texto pequeno. @throws {Error} se não pode ser lido, ou outros também o podem. */
+export function lerArquivoSecreto(caminho: string): string {
+  const texto = lerArquivo(caminho);
+  const { mode } = Deno.statSync(caminho);
+  if (mode !== null && Deno.build.os !== "windows" && (mode & 0o077) !== 0) {
+    throw new Error(`outros podem ler ${citar(caminho)}; use chmod 600`);
+  }
+  return texto;
 }
 
 /**

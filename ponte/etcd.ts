@@ -101,8 +101,11 @@ const PALAVRAS: { readonly [codigo: number]: string } = {
   16: "não reconhece este usuário",
 };
 
-/** O código de quem já não conhece a sessão: prova-se de novo quem se é. */
-const SEM_SESSAO = 16;
+/**
+ * Códigos de quem já não aceita a sessão, por ter acabado ou por terem mudado os usuários: prova-se
+ * de novo quem se é.
+ */
+const SEM_SESSAO = new Set([3, 16]);
 
 /** Espera antes de voltar a ver o que muda, em milissegundos. */
 const VER_DE_NOVO_MS = 200;
@@ -174,34 +177,55 @@ export function abrirEtcd({ url, prefixo, ca, usuario }: OpcoesDoEtcd): Etcd {
   const client = abrirLigacao(new URL(base), ca);
   let sessao: Promise<string> | undefined;
 
-  /** Um POST; a resposta por ler. */
-  async function postar(caminho: string, corpo: unknown, sinal: AbortSignal, prazo?: number) {
-    const headers: { [nome: string]: string } = { "grpc-metadata-hasleader": "true" };
-    if (prazo !== undefined) headers["grpc-timeout"] = `${Math.max(1, Math.round(prazo))}m`;
-    if (usuario && caminho !== "/v3/auth/authenticate") {
-      sessao ??= entrar(usuario, prazo ?? 5_000).catch((erro) => {
+  /** A sessão de quem se é; `undefined`, não é preciso. */
+  function entrar(prazo = 5_000): Promise<string> | undefined {
+    if (!usuario) return undefined;
+    const { nome: name, senha: password } = usuario;
+    return sessao ??= pedirComo(undefined, "/v3/auth/authenticate", { name, password }, prazo).then(
+      ({ token = "" }) => token,
+      (erro) => {
         sessao = undefined;
         throw erro;
-      });
-      headers.authorization = await sessao;
-    }
+      },
+    );
+  }
+
+  /** A próxima vez entra-se de novo, se entretanto ninguém o fez. */
+  function sair(quem: Promise<string> | undefined): void {
+    if (sessao === quem) sessao = undefined;
+  }
+
+  /** Um POST; a resposta por ler. */
+  async function postar(
+    caminho: string,
+    corpo: unknown,
+    { sinal, quem, prazo }: {
+      sinal: AbortSignal;
+      quem: Promise<string> | undefined;
+      prazo?: number;
+    },
+  ) {
+    const headers: { [nome: string]: string } = { "grpc-metadata-hasleader": "true" };
+    if (prazo !== undefined) headers["grpc-timeout"] = `${Math.max(1, Math.round(prazo))}m`;
+    if (quem) headers.authorization = await quem;
     const body = JSON.stringify(corpo);
     return await fetch(base + caminho, { method: "POST", body, headers, signal: sinal, client });
   }
 
-  async function entrar({ nome, senha }: Usuario, prazo: number): Promise<string> {
-    const { token } = await pedir("/v3/auth/authenticate", { name: nome, password: senha }, prazo);
-    return token ?? "";
-  }
-
   /** Um pedido e a sua resposta. @throws {Error} com {@linkcode CausaDoEtcd}. */
-  async function pedir(caminho: string, corpo: unknown, prazo: number): Promise<Resposta> {
+  async function pedirComo(
+    quem: Promise<string> | undefined,
+    caminho: string,
+    corpo: unknown,
+    prazo: number,
+  ): Promise<Resposta> {
     let resposta: Resposta;
     // Um AbortSignal.timeout() por pedido ficaria à espera até ao fim, e custa o dobro.
     const desistir = new AbortController();
     const temporizador = setTimeout(() => desistir.abort(), prazo + FOLGA_MS);
     try {
-      resposta = await (await postar(caminho, corpo, desistir.signal, prazo)).json();
+      resposta = await (await postar(caminho, corpo, { sinal: desistir.signal, quem, prazo }))
+        .json();
     } catch (erro) {
       if (eDoEtcd(erro)) throw erro;
       const motivo = desistir.signal.aborted ? "não responde" : textoDoFetch(erro);
@@ -211,7 +235,7 @@ export function abrirEtcd({ url, prefixo, ca, usuario }: OpcoesDoEtcd): Etcd {
     }
     const { code, message, error } = resposta;
     if (code === undefined && error === undefined) return resposta;
-    if (code === SEM_SESSAO) sessao = undefined;
+    if (SEM_SESSAO.has(code ?? -1)) sair(quem);
     const dito = visivel(message ?? error ?? "");
     const palavras = PALAVRAS[code ?? -1] ?? "recusou o pedido";
     throw falha<CausaDoEtcd>(`o etcd ${palavras} (${dito})`, {
@@ -220,13 +244,16 @@ export function abrirEtcd({ url, prefixo, ca, usuario }: OpcoesDoEtcd): Etcd {
     });
   }
 
+  const pedir = (caminho: string, corpo: unknown, prazo: number) =>
+    pedirComo(entrar(prazo), caminho, corpo, prazo);
+
   /** Repete, uma vez, o que se recusou só por já não se conhecer a sessão. */
   async function pedirComSessao(caminho: string, corpo: unknown, prazo: number) {
     try {
       return await pedir(caminho, corpo, prazo);
     } catch (erro) {
-      const { codigo } = (erro as Error).cause as CausaDoEtcd;
-      if (!usuario || codigo !== SEM_SESSAO) throw erro;
+      const { codigo = -1 } = (erro as Error).cause as CausaDoEtcd;
+      if (!usuario || !SEM_SESSAO.has(codigo)) throw erro;
       return await pedir(caminho, corpo, prazo);
     }
   }
@@ -247,7 +274,8 @@ export function abrirEtcd({ url, prefixo, ca, usuario }: OpcoesDoEtcd): Etcd {
       range_end: fimDoPrefixo(prefixo),
       ...(revisao === undefined ? {} : { start_revision: String(revisao) }),
     };
-    const { body } = await postar("/v3/watch", { create_request }, sinal);
+    const quem = entrar();
+    const { body } = await postar("/v3/watch", { create_request }, { sinal, quem });
     if (!body) return revisao;
     const linhas: ReadableStream<string> = body.pipeThrough(new TextDecoderStream())
       .pipeThrough(new TextLineStream());
@@ -258,7 +286,11 @@ export function abrirEtcd({ url, prefixo, ca, usuario }: OpcoesDoEtcd): Etcd {
     try {
       for (let lida; !(lida = await leitor.read()).done;) {
         const { result } = JSON.parse(lida.value) as Mudanca;
-        if (!result) break;
+        if (!result) {
+          // Um erro, de que não se distingue o da sessão: a próxima ligação terá outra.
+          sair(quem);
+          break;
+        }
         // O que se compactou já não se pode ver: segue-se do que há.
         if (result.canceled) return Number(result.compact_revision ?? 0) || undefined;
         revisao ??= Number(result.header?.revision ?? 0) + 1;
@@ -307,7 +339,7 @@ export function abrirEtcd({ url, prefixo, ca, usuario }: OpcoesDoEtcd): Etcd {
       return { revisao: Number(header?.revision ?? 0), versoes };
     },
     async temLider(prazo) {
-      const { leader = "0" } = await pedir("/v3/maintenance/status", {}, prazo);
+      const { leader = "0" } = await pedirComSessao("/v3/maintenance/status", {}, prazo);
       return leader !== "0";
     },
     async ver(aoMudar, sinal) {

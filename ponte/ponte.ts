@@ -12,7 +12,13 @@
 import { lerIp, lerPorta } from "../lib/endereco.ts";
 import { type Argumentos, inteiroEntre, lerArgumentos, lerOpcao } from "../lib/opcoes.ts";
 import { abrirRastro } from "../lib/rastro.ts";
-import { lerCertificado, lerPem, lerSeguranca, OPCOES_DE_QUEM_ATENDE } from "../lib/seguranca.ts";
+import {
+  lerArquivoSecreto,
+  lerCertificado,
+  lerPem,
+  lerSeguranca,
+  OPCOES_DE_QUEM_ATENDE,
+} from "../lib/seguranca.ts";
 import { atenderSinais } from "../lib/sinais.ts";
 import { abrirTela } from "../lib/tela.ts";
 import { ESPERA_MS_MAX } from "../lib/tempo.ts";
@@ -50,9 +56,9 @@ function lerUrl(texto: string): string {
   throw new TypeError(`deve ser uma URL http ou https: ${citar(texto)}`);
 }
 
-/** O usuário que um arquivo diz, `NOME:SENHA`. @throws {Error} se não o diz. */
+/** O usuário que um arquivo só nosso diz, `NOME:SENHA`. @throws {Error} se não o diz, ou outros o leem. */
 function lerUsuario(arquivo: string): Usuario {
-  const [, nome, senha] = /^([^:\n]+):(.+?)\r?\n?$/.exec(Deno.readTextFileSync(arquivo)) ?? [];
+  const [, nome, senha] = /^([^:\n]+):(.+?)\r?\n?$/.exec(lerArquivoSecreto(arquivo)) ?? [];
   if (nome === undefined) throw new TypeError(`${citar(arquivo)} não tem uma linha NOME:SENHA`);
   return { nome, senha: senha! };
 }
