@@ -440,26 +440,21 @@ export function respostaAoGet(
     : { tipo: "GET_OK", id, key, value, timestamp: meu };
 }
 
-/**
- * As cinco linhas da seção 6, tais quais; o que vem de fora, visível. As palavras do enunciado já o
- * são: pergunta-se uma vez, pela linha inteira.
- */
+/** As cinco linhas da seção 6, tais quais; o que vem de fora, visível. */
 export const CONSOLE = {
   put: (origem: string, key: string, value: string): string =>
-    visivel(`Cliente ${origem} PUT key:${key} value:${value}`),
+    `Cliente ${origem} PUT key:${visivel(key)} value:${visivel(value)}`,
   encaminhando: (key: string, value: string): string =>
-    visivel(`Encaminhando PUT key:${key} value:${value}`),
+    `Encaminhando PUT key:${visivel(key)} value:${visivel(value)}`,
   replication: ({ key, value, timestamp }: Registro): string =>
-    visivel(`REPLICATION key:${key} value:${value} ts:${timestamp}`),
+    `REPLICATION key:${visivel(key)} value:${visivel(value)} ts:${timestamp}`,
   putOk: (origem: string, key: string, timestamp: number): string =>
-    visivel(`Enviando PUT_OK ao Cliente ${origem} da key:${key} ts:${timestamp}`),
+    `Enviando PUT_OK ao Cliente ${origem} da key:${visivel(key)} ts:${timestamp}`,
   get(origem: string, timestamp: number, resposta: ReturnType<typeof respostaAoGet>): string {
     const { tipo, key } = resposta;
-    const devolve = tipo === "GET_OK" ? resposta.value ?? "NULL" : tipo;
-    return visivel(
-      `Cliente ${origem} GET key:${key} ts:${timestamp}. ` +
-        `Meu ts é ${resposta.timestamp}, portanto devolvendo ${devolve}`,
-    );
+    const devolve = tipo === "GET_OK" ? visivel(resposta.value ?? "NULL") : tipo;
+    return `Cliente ${origem} GET key:${visivel(key)} ts:${timestamp}. ` +
+      `Meu ts é ${resposta.timestamp}, portanto devolvendo ${devolve}`;
   },
 } as const;
 
