@@ -93,6 +93,10 @@ Deno.test(
     try {
       await Promise.all([atendendo(uma.endereco), atendendo(outra.endereco)]);
       await using fio = await Fio.abrir(uma.endereco);
+      await ate(async () => {
+        await fio.pedir({ tipo: "PUT", id: 0, key: "prova", value: "v" });
+        return outra.programa.saida.includes("REPLICATION key:prova ");
+      }, "a outra ponte começar a ver");
       for (let n = 1; n <= 3; n++) {
         const lote = Array.from(
           { length: 20 },
