@@ -5,6 +5,12 @@
  * @module
  */
 
+import {
+  derrubar,
+  discarPara,
+  escreverTudo,
+  PortaDeRetransmissor,
+} from "../../ferramentas/retransmissor.ts";
 import { pausar, type Sorteio } from "./acaso.ts";
 
 /** O sentido em que os bytes vão: de quem discou para o destino, ou de volta. */
@@ -36,13 +42,11 @@ export class Retransmissor {
    * dos lados também, e as conexões ficam abertas; as novas são aceitas, e engolidas.
    */
   engole: Engole | undefined;
-  readonly porta: number;
-  readonly #ouvinte = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  readonly #porta = new PortaDeRetransmissor((origem) => this.#ligar(origem));
   readonly #ligacoes = new Set<Ligacao>();
   readonly #destino: number;
   readonly #trocas: readonly (readonly [string, string])[];
   readonly #sorteio: Sorteio;
-  readonly #tarefas = new Set<Promise<void>>();
 
   /** @param trocas Textos trocados no caminho de ida: o endereço que um servidor anuncia. */
   constructor(
@@ -50,30 +54,24 @@ export class Retransmissor {
     sorteio: Sorteio,
     trocas: readonly (readonly [string, string])[] = [],
   ) {
-    this.porta = this.#ouvinte.addr.port;
     this.#destino = destino;
     this.#trocas = trocas;
     this.#sorteio = sorteio;
-    this.#tarefa(this.#aceitar());
+    this.#porta.abrir();
   }
 
-  #tarefa(promessa: Promise<void>): void {
-    this.#tarefas.add(promessa);
-    promessa.finally(() => this.#tarefas.delete(promessa));
-  }
-
-  async #aceitar(): Promise<void> {
-    for await (const origem of this.#ouvinte) this.#tarefa(this.#ligar(origem));
+  /** Onde se disca para passar por aqui. */
+  get porta(): number {
+    return this.#porta.numero;
   }
 
   async #ligar(origem: Deno.TcpConn): Promise<void> {
     const ligacao: Ligacao = { origem, destino: undefined, perdeu: false };
     this.#ligacoes.add(ligacao);
     try {
-      const destino = await Deno.connect({ hostname: "127.0.0.1", port: this.#destino });
+      const destino = await discarPara(this.#destino);
       ligacao.destino = destino;
       origem.setNoDelay();
-      destino.setNoDelay();
       await Promise.all([
         this.#passar(ligacao, origem, destino, "ida"),
         this.#passar(ligacao, destino, origem, "volta"),
@@ -82,7 +80,7 @@ export class Retransmissor {
       // Ninguém atende no destino: quem discou só o sabe se a recusa lhe chega.
       await this.#engolirFim(ligacao, "volta");
     }
-    derrubar(ligacao);
+    cair(ligacao);
     this.#ligacoes.delete(ligacao);
   }
 
@@ -125,7 +123,7 @@ export class Retransmissor {
       // Um dos lados caiu: o outro cai também.
     }
     await this.#engolirFim(ligacao, noticia);
-    derrubar(ligacao);
+    cair(ligacao);
   }
 
   #engolindo(sentido: Sentido): boolean {
@@ -136,7 +134,7 @@ export class Retransmissor {
     const passo = this.picado ? this.#sorteio.inteiro(1, 200) : bytes.length;
     for (let i = 0; i < bytes.length; i += passo) {
       const parte = bytes.subarray(i, i + passo);
-      for (let m = 0; m < parte.length;) m += await para.write(parte.subarray(m));
+      await escreverTudo(para, parte);
       if (this.picado) await pausar(0);
     }
   }
@@ -159,7 +157,7 @@ export class Retransmissor {
 
   /** Derruba as conexões. */
   cortar(): void {
-    for (const ligacao of this.#ligacoes) derrubar(ligacao);
+    for (const ligacao of this.#ligacoes) cair(ligacao);
     this.#ligacoes.clear();
   }
 
@@ -177,25 +175,19 @@ export class Retransmissor {
     });
     for (const ligacao of this.#ligacoes) {
       if (!ligacao.perdeu) continue;
-      derrubar(ligacao);
+      cair(ligacao);
       this.#ligacoes.delete(ligacao);
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.sarar();
-    this.#ouvinte.close();
+    this.#porta.fechar();
     this.cortar();
-    await Promise.all(this.#tarefas);
+    await this.#porta[Symbol.asyncDispose]();
   }
 }
 
-function derrubar({ origem, destino }: Ligacao): void {
-  for (const conexao of [origem, destino]) {
-    try {
-      conexao?.close();
-    } catch {
-      // Já fechada.
-    }
-  }
+function cair({ origem, destino }: Ligacao): void {
+  derrubar(origem, destino);
 }
