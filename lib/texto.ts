@@ -63,8 +63,11 @@ export function bytesEmUtf8(texto: string): number {
 
 const codificador = new TextEncoder();
 
-/** Nossas palavras para cada classe de erro do sistema. */
-const PALAVRAS: readonly (readonly [new (...args: never[]) => Error, string])[] = [
+/**
+ * Nossas palavras para cada classe de erro do sistema. Uma função, para que este módulo também se
+ * carregue num navegador, onde não há `Deno`.
+ */
+const palavras = (): readonly (readonly [new (...args: never[]) => Error, string])[] => [
   [Deno.errors.ConnectionRefused, "conexão recusada"],
   [Deno.errors.ConnectionReset, "conexão derrubada"],
   [Deno.errors.BrokenPipe, "conexão derrubada"],
@@ -96,7 +99,7 @@ const PALAVRAS_DO_TEXTO: readonly (readonly [RegExp, string])[] = [
 /** Nossas palavras para os erros de rede e de disco mais comuns; os outros, como vierem. */
 export function textoDoErro(erro: unknown): string {
   if (!(erro instanceof Error)) return String(erro);
-  const porClasse = PALAVRAS.find(([classe]) => erro instanceof classe);
+  const porClasse = palavras().find(([classe]) => erro instanceof classe);
   if (porClasse) return porClasse[1];
   const porTexto = PALAVRAS_DO_TEXTO.find(([expressao]) => expressao.test(erro.message));
   return porTexto ? porTexto[1] : visivel(erro.message);

@@ -69,18 +69,7 @@ export interface Seta {
 export function parear(eventos: readonly Evento[]): Seta[] {
   const donos = new Map(eventos.map(({ local, quem }) => [local, quem]));
   const dono = (ponta: string) => donos.get(ponta) ?? ponta;
-  const pares: Par[] = [];
-  for (const [fio, doFio] of Map.groupBy(eventos, nomeDoFio)) {
-    const enviados = doFio.filter(({ sentido }) => sentido === "enviou");
-    for (const recebido of doFio.filter(({ sentido }) => sentido === "recebeu")) {
-      // Quase sempre o primeiro; os pulados se perderam numa conexão anterior com as mesmas pontas.
-      const n = enviados.findIndex(({ mensagem }) => mesma(mensagem, recebido.mensagem));
-      const pulados = enviados.splice(0, Math.max(n, 0));
-      pares.push(...pulados.map((enviado) => ({ fio, enviado })));
-      pares.push({ fio, enviado: n < 0 ? undefined : enviados.shift(), recebido });
-    }
-    pares.push(...enviados.map((enviado) => ({ fio, enviado })));
-  }
+  const pares = acharPares(eventos);
   const horas = acertarRelogios(eventos, pares);
   return pares.map(({ fio, enviado, recebido }) => {
     const [origem, destino] = fio.split(" → ") as [string, string];
@@ -95,12 +84,31 @@ export function parear(eventos: readonly Evento[]): Seta[] {
   }).sort((a, b) => inicio(a) - inicio(b));
 }
 
+/** O mesmo par a par, sem acertar relógios: para quem vai lendo rastros que crescem. */
+export function acharPares(eventos: readonly Evento[]): Par[] {
+  const pares: Par[] = [];
+  for (const [fio, doFio] of Map.groupBy(eventos, nomeDoFio)) {
+    const enviados = doFio.filter(({ sentido }) => sentido === "enviou");
+    for (const recebido of doFio.filter(({ sentido }) => sentido === "recebeu")) {
+      // Quase sempre o primeiro; os pulados se perderam numa conexão anterior com as mesmas pontas.
+      const n = enviados.findIndex(({ mensagem }) => mesma(mensagem, recebido.mensagem));
+      const pulados = enviados.splice(0, Math.max(n, 0));
+      pares.push(...pulados.map((enviado) => ({ fio, enviado })));
+      pares.push({ fio, enviado: n < 0 ? undefined : enviados.shift(), recebido });
+    }
+    pares.push(...enviados.map((enviado) => ({ fio, enviado })));
+  }
+  return pares;
+}
+
 /** Quando uma seta começa a ser vista. */
 export function inicio({ saida, chegada }: Seta): number {
   return saida ?? chegada!;
 }
 
-interface Par {
+/** O que um processo enviou e o que outro recebeu, na mesma conexão e sentido; de um só, se só há um. */
+export interface Par {
+  /** Como em {@linkcode Seta.fio}. */
   readonly fio: string;
   readonly enviado?: Evento | undefined;
   readonly recebido?: Evento;
