@@ -7,7 +7,7 @@ Deno.test(
   { ignore: SEM_ETCD || Deno.build.os === "windows" },
   async () => {
     const semente = Math.floor(Math.random() * 2 ** 32);
-    const relatorio = await correrSobreEtcd({ segundos: 12, semente });
+    const relatorio = await correrSobreEtcd({ segundos: 9, semente });
     assertEquals(relatorio.quebras, [], `semente ${semente}`);
     assert(relatorio.historia.operacoes.length > 100);
     const mortes = (nome: string) => relatorio.falhas.get(nome) ?? 0;

@@ -57,7 +57,7 @@ Deno.test("Ctrl-C no meio da replicação, com --dados: sai com 0 e sem dizer na
   const pasta = await Deno.makeTempDir({ prefix: "kv-teste-" });
   const ouvinte = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   try {
-    for (let vez = 0; vez < 8; vez++) {
+    for (let vez = 0; vez < 5; vez++) {
       const [porta] = portasLivres(1);
       const args = argumentosDoServidor(porta!, ouvinte.addr.port, [`--dados=${pasta}/${vez}`]);
       await using seguidor = new Programa("servidor", args);
