@@ -41,8 +41,8 @@ for (const { nome, falta, diferencas, abrir } of MOTORES) {
       await motor.tirar(2);
       await using fio = await Fio.abrir(motor.enderecos[0]!);
       const respostas: Json[] = [];
-      // O primeiro ainda pode ir ao encontro de quem morreu.
-      for (let id = 0; id < 3; id++) {
+      // Da maioria, o primeiro ainda pode ir ao encontro de quem morreu.
+      for (let id = 0; id < (diferencas.todosConfirmam ? 1 : 3); id++) {
         respostas.push(await fio.pedir({ tipo: "PUT", id, key: "sem um", value: "v" }));
       }
       const ultima = respostas.at(-1)!;

@@ -17,7 +17,10 @@ import {
   tabelasDaPagina,
   tabelasDosServidores,
   testar,
+  usarNavegador,
 } from "./painel/aula.ts";
+
+usarNavegador();
 
 const CENAS = ["seguidor", "try", "morre", "lider", "dois"];
 
@@ -87,6 +90,41 @@ testar("um elo cortado vê-se, o PUT espera, e sara-se", async ({ pagina }) => {
   await pagina.ate(`${EM_DIA} && ${CONFIRMADAS} === 3`);
 });
 
+testar(
+  "parado, o desenho não muda; ao vivo outra vez, ou pedida uma coisa, mostra o de agora",
+  async (aula) => {
+    const { pagina } = aula;
+    const outra = await aula.abrirOutra();
+    await outra.ate(EM_DIA);
+    const parada = `document.querySelector("#ao-vivo[aria-pressed=false]") !== null`;
+    await pagina.clicar("#pausa");
+    await pagina.ate(parada);
+    await outra.clicar("#put-x");
+    await outra.ate(`${CONFIRMADAS} === 3`);
+    // A página parada guarda o que vem; só depois de tudo chegado nada a obriga a desenhar outra vez.
+    await outra.ate(`document.querySelector(".ponto:not([hidden])") === null`);
+    // Nada mais acontece: o que falta desenhar é só o que já se sabe.
+    assertEquals(await pagina.avaliar(CONFIRMADAS), 0);
+    await pagina.clicar("#ao-vivo");
+    await pagina.ate(`${CONFIRMADAS} === 3`);
+    await pagina.clicar("#pausa");
+    await pagina.ate(parada);
+    await pagina.clicar("#get-y");
+    await pagina.ate(`!(${parada})`);
+  },
+);
+
+testar("recomeçar a meio de uma cena esquece-a, e tudo volta vazio", async ({ pagina }) => {
+  await pagina.clicar('[data-cena="morre"]');
+  await pagina.ate(`document.querySelector("#cartao-s3 .estado").textContent === "morto"`);
+  await pagina.ate(
+    `document.querySelector("#clientes output").title.includes("falta o Servidor 3")`,
+  );
+  await pagina.clicar("#recomecar");
+  await pagina.ate(`${EM_DIA} && document.getElementById("cena").textContent === ""`);
+  assertEquals(await tabelasDaPagina(pagina), [[], [], []]);
+});
+
 testar("os sinais de vida veem-se se se pede, em todas as páginas", async (aula) => {
   const { pagina } = aula;
   const pulso = `[...document.querySelectorAll("#diagrama .seta .tipo")].some((no) =>
@@ -94,7 +132,7 @@ testar("os sinais de vida veem-se se se pede, em todas as páginas", async (aula
   assertEquals(await pagina.avaliar(pulso), false);
   await pagina.clicar("#pulsos");
   await pagina.ate(pulso);
-  await using outra = await aula.abrirOutra();
+  const outra = await aula.abrirOutra();
   await outra.ate(`document.getElementById("pulsos").checked && ${pulso}`);
 });
 

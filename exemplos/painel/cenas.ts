@@ -105,7 +105,7 @@ export const CENAS: readonly CenaPronta[] = [
     titulo: "O líder morre no meio de um PUT",
     olhe:
       "X não sabe se o PUT aconteceu; o líder volta vazio, busca-o no servidor 2, que o tinha, " +
-      "e leva-o ao servidor 3, que não o tinha.",
+      "e leva-o ao servidor 3, que não o tinha (o próximo timestamp salta: nenhum se repete).",
     async encenar({ put, get, chega, pedir, emDia, ritmo }) {
       await pedir({ pedir: "atraso-elo", de: "s1", para: "s3", sentido: "ida", ms: ritmo.tarde });
       await put("x", "cor", "roxo", "s2");

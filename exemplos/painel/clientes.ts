@@ -19,12 +19,15 @@ export interface Alcance {
   readonly endereco: string;
 }
 
+/** O que se diz de um cliente acabado de começar. */
+const NADA = "Ainda não pediu nada";
+
 /** Um cliente, e a última coisa que tem a dizer. */
 export class ClienteDoPainel implements AsyncDisposable {
   /** O último resultado, como a console o diria, ou o pedido que espera. */
-  situacao = "Ainda não pediu nada";
-  /** Pedidos à espera de resposta. */
-  emCurso = 0;
+  #ultimo: string = NADA;
+  /** Os pedidos à espera de resposta, como se dizem. */
+  readonly #aEspera = new Set<{ readonly pedido: string }>();
   readonly #servidores: readonly Alcance[];
   readonly #cliente: Cliente;
   /** O servidor escolhido para o pedido que se está a fazer; nenhum, sorteia-se. */
@@ -41,40 +44,69 @@ export class ClienteDoPainel implements AsyncDisposable {
     );
   }
 
+  /** Pedidos à espera de resposta. */
+  get emCurso(): number {
+    return this.#aEspera.size;
+  }
+
   /**
-   * Um PUT; a resposta, ou a falha, fica em `situacao`.
+   * O que espera, e o último resultado, como a console o diria.
+   *
+   * @param falta O que falta para que um PUT ande; vazio, nada.
+   */
+  situacao(falta: string): string {
+    const porque = falta === "" ? "" : ` (${falta})`;
+    const aEspera = [...this.#aEspera].map(({ pedido }) =>
+      `${pedido}: à espera da resposta${pedido.startsWith("PUT") ? porque : ""}`
+    );
+    const outros = aEspera.length > 2 ? [`e mais ${aEspera.length - 2} à espera`] : [];
+    const ultimo = aEspera.length > 0 && this.#ultimo === NADA ? [] : [this.#ultimo];
+    return [...aEspera.slice(0, 2), ...outros, ...ultimo].join(" · ");
+  }
+
+  /**
+   * Um PUT; a resposta, ou a falha, fica em {@linkcode situacao}.
    *
    * @param servidor O escolhido, pela ordem deles; sem, um sorteado.
    */
   async put(key: string, value: string, servidor?: number): Promise<void> {
-    this.situacao = `PUT key: ${visivel(key)} value: ${visivel(value)}: à espera da resposta`;
+    const pedido = `PUT key: ${visivel(key)} value: ${visivel(value)}`;
     try {
       const { timestamp, servidor: quem } = await this.#escolher(
+        pedido,
         servidor,
         () => this.#cliente.put(key, value),
       );
-      this.situacao = `PUT_OK key: ${visivel(key)} value ${visivel(value)} ` +
+      this.#ultimo = `PUT_OK key: ${visivel(key)} value ${visivel(value)} ` +
         `timestamp ${timestamp} realizada no servidor ${this.#nome(quem)}`;
     } catch (erro) {
       const certeza = falhaDefinitiva(erro)
         ? "(o PUT não aconteceu)"
         : "(o PUT pode ter acontecido)";
-      this.situacao = `ERRO: ${this.#trocar(textoDoErro(erro))} ${certeza}`;
+      this.#ultimo = `ERRO: ${this.#trocar(textoDoErro(erro))} ${certeza}`;
     }
   }
 
   /** Um GET, como {@linkcode put}. */
   async get(key: string, servidor?: number): Promise<void> {
-    this.situacao = `GET key: ${visivel(key)}: à espera da resposta`;
     try {
-      const resposta = await this.#escolher(servidor, () => this.#cliente.get(key));
+      const resposta = await this.#escolher(
+        `GET key: ${visivel(key)}`,
+        servidor,
+        () => this.#cliente.get(key),
+      );
       const value = resposta.tipo === "GET_OK" ? resposta.value ?? "NULL" : resposta.tipo;
-      this.situacao = `GET key: ${visivel(key)} value: ${visivel(value)} obtido do servidor ` +
+      this.#ultimo = `GET key: ${visivel(key)} value: ${visivel(value)} obtido do servidor ` +
         `${this.#nome(resposta.servidor)}, meu timestamp ${resposta.meuTimestamp} ` +
         `e do servidor ${resposta.timestamp}`;
     } catch (erro) {
-      this.situacao = `ERRO: ${this.#trocar(textoDoErro(erro))}`;
+      this.#ultimo = `ERRO: ${this.#trocar(textoDoErro(erro))}`;
     }
+  }
+
+  /** Um pedido que não se chegou a fazer. */
+  recusar(erro: string): void {
+    this.#ultimo = `ERRO: ${erro}`;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -82,15 +114,20 @@ export class ClienteDoPainel implements AsyncDisposable {
   }
 
   /** Faz um pedido; o sorteio dele, que é logo, dá o servidor escolhido. */
-  async #escolher<T>(servidor: number | undefined, pedir: () => Promise<T>): Promise<T> {
+  async #escolher<T>(
+    pedido: string,
+    servidor: number | undefined,
+    pedir: () => Promise<T>,
+  ): Promise<T> {
     if (servidor !== undefined) this.#escolhas = sorteioDe(servidor, this.#servidores.length);
-    this.emCurso++;
+    const espera = { pedido };
+    this.#aEspera.add(espera);
     try {
       const resposta = pedir();
       this.#escolhas = [];
       return await resposta;
     } finally {
-      this.emCurso--;
+      this.#aEspera.delete(espera);
     }
   }
 

@@ -9,7 +9,7 @@ import { Diario } from "./diario.ts";
 import { Montagem, SERVIDORES } from "./montagem.ts";
 import { escolherPortas } from "./palco.ts";
 import type { Noticia } from "./noticias.ts";
-import type { Cena, Foto, Pedido } from "./tipos.ts";
+import type { Cena, CenaVista, Foto, Pedido } from "./tipos.ts";
 import type { Servico } from "./servir.ts";
 
 /** As portas do enunciado. */
@@ -25,7 +25,7 @@ export class Corrida implements Servico, Palco, AsyncDisposable {
   #montagem: Montagem;
   #encenacao: Encenacao | undefined;
   #mensagens = 0;
-  #aviso: string | undefined;
+  #cena: CenaVista | undefined;
   /** Os que esperam que algo aconteça, para verem se era aquilo. */
   readonly #esperas = new Set<(noticia?: Noticia) => void>();
 
@@ -174,7 +174,6 @@ export class Corrida implements Servico, Palco, AsyncDisposable {
 
   #fotografar(): Omit<Foto, "n" | "quando"> {
     const { servidores, clientes, elos } = this.#montagem;
-    const cena = this.#encenacao?.cena;
     return {
       servidores,
       clientes,
@@ -182,9 +181,8 @@ export class Corrida implements Servico, Palco, AsyncDisposable {
       tudo: elos.tudo,
       passo: elos.passo,
       pulsos: elos.pulsos,
-      aviso: this.#aviso,
       esperam: elos.esperam,
-      cena: cena && { id: cena.id, titulo: cena.titulo, olhe: cena.olhe },
+      cena: this.#cena,
       comandos: true,
       gravada: false,
     };
@@ -199,6 +197,7 @@ export class Corrida implements Servico, Palco, AsyncDisposable {
 
   async #recomecar(): Promise<void> {
     await this.#desistirDaCena();
+    this.#cena = undefined;
     const anterior = this.#montagem;
     await anterior[Symbol.asyncDispose]();
     this.#montagem = this.#montar();
@@ -211,17 +210,21 @@ export class Corrida implements Servico, Palco, AsyncDisposable {
     await this.#desistirDaCena();
     const encenacao = encenar(cena, this);
     this.#encenacao = encenacao;
-    this.#aviso = undefined;
+    const { titulo, olhe } = cena;
+    this.#cena = { id, titulo, olhe, acabou: false, falha: "" };
     encenacao.fim.then(() => {
-      if (encenacao.erro) this.#aviso = `A cena "${cena.titulo}" não acabou: ${encenacao.erro}`;
-      if (this.#encenacao === encenacao) this.#encenacao = undefined;
+      // Pode já correr outra, ou ter-se recomeçado.
+      if (this.#encenacao !== encenacao) return;
+      this.#encenacao = undefined;
+      this.#cena = { id, titulo, olhe, acabou: true, falha: encenacao.erro ?? "" };
       this.diario.mudou();
     });
   }
 
   async #desistirDaCena(): Promise<void> {
-    this.#encenacao?.desistir();
-    await this.#encenacao?.fim;
+    const encenacao = this.#encenacao;
     this.#encenacao = undefined;
+    encenacao?.desistir();
+    await encenacao?.fim;
   }
 }

@@ -17,6 +17,20 @@ const POR_TIQUE = { mensagens: 60, linhas: 40 } as const;
 /** O que se guarda para quem chega depois: acontecimentos, fotos e caracteres. */
 export const GUARDADOS = { acontecimentos: 2_000, fotos: 1_000, caracteres: 16_000_000 } as const;
 
+/** A foto de uma corrida de que ainda nada se sabe, e que não se comanda. */
+export const FOTO_VAZIA: Omit<Foto, "n" | "quando"> = {
+  servidores: [],
+  clientes: [],
+  elos: [],
+  tudo: 0,
+  passo: false,
+  pulsos: false,
+  esperam: 0,
+  cena: undefined,
+  comandos: false,
+  gravada: false,
+};
+
 /** Um acontecimento, antes de ter número. */
 export type SemNumero = Acontecimento extends infer A
   ? A extends Acontecimento ? Omit<A, "n"> : never

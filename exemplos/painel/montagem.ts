@@ -4,6 +4,7 @@
  * @module
  */
 
+import { textoDoErro } from "../../lib/texto.ts";
 import { ClienteDoPainel } from "./clientes.ts";
 import { Elos } from "./elos.ts";
 import type { Noticia } from "./noticias.ts";
@@ -105,8 +106,18 @@ export class Montagem implements AsyncDisposable {
       quem,
       nome,
       timestamps: this.projecao.timestamps(quem),
-      situacao: this.#clientes.get(quem)!.situacao,
+      situacao: this.#clientes.get(quem)!.situacao(this.#oQueFalta()),
     }));
+  }
+
+  /** O que falta para que um PUT ande; vazio, nada. */
+  #oQueFalta(): string {
+    const nomes = (quais: readonly { nome: string }[]) =>
+      quais.map(({ nome }) => nome).join(" e o ");
+    const mortos = SERVIDORES.filter(({ quem }) => !this.vivo(quem));
+    if (mortos.length > 0) return `falta o ${nomes(mortos)}`;
+    const atras = SERVIDORES.filter(({ quem }) => !this.projecao.servidor(quem).emDia);
+    return atras.length > 0 ? `falta pôr em dia o ${nomes(atras)}` : "";
   }
 
   /** Onde um servidor atende, `IP:PORTA`. @throws {TypeError} se não existe. */
@@ -153,7 +164,14 @@ export class Montagem implements AsyncDisposable {
   pedir(cliente: Quem, key: string, value: string | undefined, servidor: Quem | undefined): void {
     const quem = this.#clientes.get(cliente);
     if (!quem) throw new TypeError(`Não há cliente "${cliente}"`);
-    const qual = servidor === undefined ? undefined : this.#alcancar(cliente, servidor);
+    let qual: number | undefined;
+    try {
+      qual = servidor === undefined ? undefined : this.#alcancar(cliente, servidor);
+    } catch (erro) {
+      quem.recusar(textoDoErro(erro));
+      this.#avisos.mudou();
+      throw erro;
+    }
     const resposta = value === undefined ? quem.get(key, qual) : quem.put(key, value, qual);
     this.#avisos.mudou();
     resposta.then(() => this.#avisos.mudou());
@@ -184,9 +202,9 @@ export class Montagem implements AsyncDisposable {
 
   /** O número de um servidor, se um cliente o alcança. */
   #alcancar(cliente: Quem, servidor: Quem): number {
-    const endereco = this.endereco(servidor);
     if (!this.elos.alcanca(cliente, servidor)) {
-      throw new Error(`${servidor} (${endereco}) não responde: está parado, ou o elo está cortado`);
+      const { nome } = SERVIDORES.find(({ quem }) => quem === servidor)!;
+      throw new Error(`o ${nome} não responde: está morto, ou o elo com ele está cortado`);
     }
     return [...this.#lugares.keys()].indexOf(servidor);
   }

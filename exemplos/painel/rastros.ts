@@ -7,7 +7,7 @@
 
 import { type Evento, lerRastro, parear, type Seta } from "../../ferramentas/diagrama/setas.ts";
 import { citar, textoDoErro } from "../../lib/texto.ts";
-import { Diario } from "./diario.ts";
+import { Diario, FOTO_VAZIA } from "./diario.ts";
 import { ehCalada, mostravel, type Noticia } from "./noticias.ts";
 import { Pareador } from "./pareador.ts";
 import { Projecao } from "./projecao.ts";
@@ -116,9 +116,17 @@ class Vista {
     }
   }
 
+  /** Quem pede sem escrever um rastro também é um cliente, que se conhece pelo seu endereço. */
+  ver({ de, mensagem: { tipo } }: Extract<Noticia, { tipo: "saiu" }>): void {
+    if ((tipo !== "PUT" && tipo !== "GET") || this.#ordem.has(de)) return;
+    this.#clientes.delete(de);
+    this.#clientes.add(de);
+  }
+
   foto(gravada: boolean): Omit<Foto, "n" | "quando"> {
     const servidores = [...this.#ordem].sort(([, a], [, b]) => a - b);
     return {
+      ...FOTO_VAZIA,
       servidores: servidores.map(([quem], n) => ({
         quem,
         nome: `Servidor ${n + 1}`,
@@ -132,22 +140,16 @@ class Vista {
         timestamps: this.projecao.timestamps(quem),
         situacao: "",
       })),
-      elos: [],
-      tudo: 0,
-      passo: false,
-      pulsos: false,
-      esperam: 0,
-      cena: undefined,
-      comandos: false,
       gravada,
     };
   }
 }
 
 /** Toma nota de uma notícia, na projeção e no diário. */
-function anotar(noticia: Noticia, { projecao }: Vista, diario: Diario): void {
-  projecao.receber(noticia);
+function anotar(noticia: Noticia, vista: Vista, diario: Diario): void {
+  vista.projecao.receber(noticia);
   if (noticia.tipo === "saiu") {
+    vista.ver(noticia);
     const { ligacao: _, ...acontecimento } = noticia;
     diario.anotar(acontecimento);
   } else if (noticia.tipo === "chegou" || noticia.tipo === "perdeu-se") diario.anotar(noticia);

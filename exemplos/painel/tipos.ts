@@ -64,6 +64,13 @@ export interface FotoDoElo {
   readonly cortado: boolean;
 }
 
+/** Uma cena que corre, ou que acabou. */
+export interface CenaVista extends Cena {
+  readonly acabou: boolean;
+  /** Por que não chegou ao fim; vazio, chegou. */
+  readonly falha: string;
+}
+
 /** Tudo o que não são mensagens nem linhas de console, num instante. */
 export interface Foto {
   /** Cresce sempre: a ordem das fotos e dos acontecimentos, juntos. */
@@ -80,12 +87,8 @@ export interface Foto {
   readonly pulsos: boolean;
   /** Quantas esperam por isso. */
   readonly esperam: number;
-  /** A cena que está a correr, e o que ela diz que se olhe. */
-  readonly cena:
-    | { readonly id: string; readonly titulo: string; readonly olhe: string }
-    | undefined;
-  /** O que correu mal e ninguém pediu (uma cena que não chegou ao fim), até à próxima cena. */
-  readonly aviso?: string | undefined;
+  /** A cena que está a correr, ou a última, até se recomeçar; e o que ela diz que se olhe. */
+  readonly cena: CenaVista | undefined;
   /** Se esta corrida tem comandos; uma vista pelos seus rastros não tem. */
   readonly comandos: boolean;
   /** Se só se revê: todos os acontecimentos já vieram. */

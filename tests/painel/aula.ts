@@ -8,9 +8,29 @@ import { assertEquals } from "@std/assert";
 import { Corrida } from "../../exemplos/painel/corrida.ts";
 import { type Servico, servir } from "../../exemplos/painel/servir.ts";
 import { Fio, portasLivres } from "../apoio.ts";
-import { acharNavegador, iniciarNavegador, type Pagina, type Vista } from "./navegador.ts";
+import {
+  acharNavegador,
+  lancarNavegador,
+  type Pagina,
+  type ProcessoDeNavegador,
+  type Vista,
+} from "./navegador.ts";
 
 const NAVEGADOR = await acharNavegador();
+
+/** O navegador de todos os testes, a que cada um se liga. */
+let processo: ProcessoDeNavegador | undefined;
+
+/** Põe o navegador a andar antes do primeiro teste, e acaba com ele depois do último. */
+export function usarNavegador(): void {
+  if (NAVEGADOR === undefined) return;
+  Deno.test.beforeAll(async () => {
+    processo = await lancarNavegador(NAVEGADOR);
+  });
+  Deno.test.afterAll(async () => {
+    await processo?.[Symbol.asyncDispose]();
+  });
+}
 
 /** Mais depressa que numa aula, em milissegundos. */
 const RITMO = { visivel: 80, tarde: 4_000 };
@@ -53,7 +73,7 @@ async function abrirAula(
   await using pilha = new AsyncDisposableStack();
   const servico = pilha.use(await comecar());
   const { endereco } = pilha.use(servir(0, servico));
-  const navegador = pilha.use(await iniciarNavegador(NAVEGADOR!));
+  const navegador = pilha.use(await processo!.ligar());
   const pagina = pilha.use(await navegador.abrir(endereco));
   await pagina.ate(pronta);
   const tudo = pilha.move();

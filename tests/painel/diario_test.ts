@@ -5,22 +5,11 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { Diario, GUARDADOS, type SemNumero } from "../../exemplos/painel/diario.ts";
+import { Diario, FOTO_VAZIA, GUARDADOS, type SemNumero } from "../../exemplos/painel/diario.ts";
 import type { Acontecimento } from "../../exemplos/painel/tipos.ts";
 
 function abrir(): Diario {
-  return new Diario(() => 0, () => ({
-    servidores: [],
-    clientes: [],
-    elos: [],
-    tudo: 0,
-    passo: false,
-    pulsos: false,
-    esperam: 0,
-    cena: undefined,
-    comandos: true,
-    gravada: false,
-  }));
+  return new Diario(() => 0, () => FOTO_VAZIA);
 }
 
 /** Tudo o que um diário tem guardado. */

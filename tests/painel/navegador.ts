@@ -82,8 +82,23 @@ export interface Pagina extends AsyncDisposable {
 
 const VISTA: Vista = { largura: 1280, altura: 720 };
 
-/** Põe um navegador a andar, com uma pasta sua que acaba com ele. */
+/** Um processo de navegador: a quem se liga quem o guia. */
+export interface ProcessoDeNavegador extends AsyncDisposable {
+  /** Uma ligação a ele; há quantas se queira. */
+  ligar(): Promise<Navegador>;
+}
+
+/** Põe um navegador a andar, com uma pasta sua que acaba com ele, e liga-se a ele. */
 export async function iniciarNavegador(caminho: string): Promise<Navegador> {
+  await using pilha = new AsyncDisposableStack();
+  const processo = pilha.use(await lancarNavegador(caminho));
+  const navegador = pilha.use(await processo.ligar());
+  const tudo = pilha.move();
+  return { ...navegador, [Symbol.asyncDispose]: () => tudo.disposeAsync() };
+}
+
+/** Põe um navegador a andar, com uma pasta sua que acaba com ele. */
+export async function lancarNavegador(caminho: string): Promise<ProcessoDeNavegador> {
   const pasta = await Deno.makeTempDir({ prefix: "painel-navegador-" });
   const processo = new Deno.Command(caminho, {
     args: [
@@ -115,13 +130,16 @@ export async function iniciarNavegador(caminho: string): Promise<Navegador> {
     await esperar(() => apagar(pasta), "a pasta do navegador apagada");
   };
   try {
-    const canal = await ligarCanal(await enderecoDoDevtools(pasta));
+    const endereco = await enderecoDoDevtools(pasta);
     return {
-      abrir: (endereco, vista = VISTA) => abrirPagina(canal, endereco, vista),
-      async [Symbol.asyncDispose]() {
-        await canal.fechar();
-        await acabar();
+      async ligar() {
+        const canal = await ligarCanal(endereco);
+        return {
+          abrir: (pagina, vista = VISTA) => abrirPagina(canal, pagina, vista),
+          [Symbol.asyncDispose]: () => canal.fechar(),
+        };
       },
+      [Symbol.asyncDispose]: acabar,
     };
   } catch (erro) {
     await acabar();

@@ -10,7 +10,7 @@ import { abrirRastros } from "../../exemplos/painel/rastros.ts";
 import type { Servico } from "../../exemplos/painel/servir.ts";
 import type { Acontecimento, Foto } from "../../exemplos/painel/tipos.ts";
 import { abrirRastro } from "../../lib/rastro.ts";
-import { ate, iniciarTresProgramas } from "../apoio.ts";
+import { ate, Fio, iniciarTresProgramas } from "../apoio.ts";
 
 /** O que um painel diz, e a última foto. */
 function ouvir({ diario }: Servico) {
@@ -72,6 +72,13 @@ Deno.test("abrirRastros() mostra uma corrida enquanto corre, e a mesma depois de
       assertEquals(dito.foto?.servidores.map(({ endereco }) => endereco), tres.enderecos);
       assertEquals(dito.foto?.clientes.map(({ quem }) => quem), ["cliente 1"]);
       assertEquals([dito.foto?.comandos, dito.foto?.gravada], [false, false]);
+      // Quem não escreve um rastro vê-se pelo seu endereço.
+      await using fio = await Fio.abrir(tres.enderecos[1]!);
+      await fio.pedir({ tipo: "GET", id: 1, key: "cor" });
+      await ate(
+        () => dito.foto?.clientes.some(({ quem }) => quem.startsWith("127.0.0.1:")),
+        "o cliente sem rastro",
+      );
       await assertRejects(() => vivo.pedir({ pedir: "recomecar" }), Error, "não recebe pedidos");
     }
     calar();

@@ -5,7 +5,7 @@
  */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { Diario } from "../../exemplos/painel/diario.ts";
+import { Diario, FOTO_VAZIA } from "../../exemplos/painel/diario.ts";
 import { servir } from "../../exemplos/painel/servir.ts";
 import type { Pedido } from "../../exemplos/painel/tipos.ts";
 import { ate } from "../apoio.ts";
@@ -13,18 +13,7 @@ import { ate } from "../apoio.ts";
 /** Um painel sem corrida nenhuma por trás, e os pedidos que recebeu. */
 function montar() {
   const pedidos: Pedido[] = [];
-  const diario = new Diario(() => 7, () => ({
-    servidores: [],
-    clientes: [],
-    elos: [],
-    tudo: 0,
-    passo: false,
-    pulsos: false,
-    esperam: 0,
-    cena: undefined,
-    comandos: true,
-    gravada: false,
-  }));
+  const diario = new Diario(() => 7, () => FOTO_VAZIA);
   const servido = servir(0, {
     diario,
     cenas: [],

@@ -76,7 +76,11 @@ export function criarComandos(): Comandos {
 /** Oferece as cenas. */
 export function oferecerCenas(comandos: Comandos, cenas: readonly Cena[]): void {
   for (const { id, titulo, olhe } of cenas) {
-    const no = botao("", () => pedir({ pedir: "cena", cena: id }), { class: "cena" });
+    const no = botao("", () => {
+      pedir({ pedir: "cena", cena: id });
+      // Num telefone, o palco está mais acima.
+      if (matchMedia("(max-width: 900px)").matches) achar("cena").scrollIntoView();
+    }, { class: "cena" });
     no.append(fazer("strong", {}, titulo), fazer("small", {}, olhe));
     no.dataset["cena"] = id;
     comandos.cenas.set(id, no);
@@ -92,7 +96,7 @@ export function mostrarComandos(comandos: Comandos, foto: Foto): void {
   comandos.tudo.acertar(foto.tudo);
   acertarPasso(comandos);
   for (const [id, no] of comandos.cenas) {
-    mudar(no, { "aria-current": foto.cena?.id === id ? "true" : undefined });
+    mudar(no, { "aria-current": foto.cena?.id === id && !foto.cena.acabou ? "true" : undefined });
   }
   mostrarPedidos(comandos, foto);
   acertarElos(comandos);

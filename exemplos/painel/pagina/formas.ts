@@ -33,14 +33,18 @@ export function ehPulso({ tipo }: Conteudo): boolean {
 
 /** A legenda: cada família com a sua forma, a sua cor e o seu nome. */
 export function encherLegenda(lista: HTMLElement): void {
-  lista.replaceChildren(...FAMILIAS.map(({ nome, cor }, n) => {
-    const forma = desenhar(
-      "svg",
-      { viewBox: "-9 -9 18 18", "aria-hidden": "true" },
-      desenhar("path", { class: "forma", d: FORMAS[n] }),
-    );
-    const item = fazer("li", {}, forma, nome);
-    pintar(item, cor);
-    return item;
-  }));
+  const porConfirmar = fazer("li", { class: "legenda-por-confirmar" }, "◌ ainda não confirmado");
+  lista.replaceChildren(
+    ...FAMILIAS.map(({ nome, cor }, n) => {
+      const forma = desenhar(
+        "svg",
+        { viewBox: "-9 -9 18 18", "aria-hidden": "true" },
+        desenhar("path", { class: "forma", d: FORMAS[n] }),
+      );
+      const item = fazer("li", {}, forma, nome);
+      pintar(item, cor);
+      return item;
+    }),
+    porConfirmar,
+  );
 }

@@ -14,9 +14,6 @@ const GUARDADOS_MAX = { fotos: 3_000, mensagens: 6_000, linhas: 3_000, mais: 500
 /** Mensagens que se olham, para trás, à procura das que vão a caminho. */
 const OLHADAS_MAX = 3_000;
 
-/** Por quanto tempo se diz ainda a cena que acabou, em milissegundos, se não há outra foto. */
-const CENA_MS = 60_000;
-
 /** Uma mensagem, do que dela se soube até agora. */
 export interface Viagem {
   readonly id: number;
@@ -147,18 +144,6 @@ export function quantosAte<T>(lista: readonly T[], instante: number, hora: (item
 /** A foto que valia num instante; a primeira, se é anterior a todas. */
 export function fotoEm({ fotos }: Historico, instante: number): Foto | undefined {
   return fotos[Math.max(0, quantosAte(fotos, instante, ({ quando }) => quando) - 1)];
-}
-
-/** A cena que corria num instante, ou a que acabou há pouco. */
-export function cenaEm({ fotos }: Historico, instante: number) {
-  for (let n = quantosAte(fotos, instante, ({ quando }) => quando) - 1; n >= 0; n--) {
-    const { cena, quando } = fotos[n]!;
-    if (quando < instante - CENA_MS) return undefined;
-    if (cena !== undefined) {
-      return { ...cena, acabou: n < fotos.length - 1 && fotos[n + 1]!.quando <= instante };
-    }
-  }
-  return undefined;
 }
 
 /** O que se sabia de uma mensagem num instante. */

@@ -13,12 +13,15 @@ import type { Foto, Quem } from "../tipos.ts";
 /** Pixels que um rótulo pode ocupar: `dizeres()` encurta a key e o value até caberem. */
 const ROTULO_PX = 130;
 
-/** `s1` é `S1`, `x` é `X`; de um rastro, `Servidor 1` é `S1` e `cliente 15953` é `c953`. */
+/**
+ * `s1` é `S1`, `x` é `X`; de um rastro, `Servidor 1` é `S1`, e `cliente 15953` e `127.0.0.1:15953`
+ * são `c953`.
+ */
 export function curto(quem: Quem, foto?: Foto): string {
   if (/^(s\d+|[a-z])$/.test(quem)) return quem.toUpperCase();
   const servidor = /^Servidor (\d+)$/.exec(nomeDe(quem, foto));
   if (servidor) return `S${servidor[1]}`;
-  return quem.replace(/^cliente \d*(\d{3})$/, "c$1").replace(/^.*:/, ":").slice(0, 8);
+  return quem.replace(/^(?:cliente |.*:)\d*(\d{3})$/, "c$1").slice(0, 8);
 }
 
 /** `s1` é `Servidor 1`, segundo a foto. */

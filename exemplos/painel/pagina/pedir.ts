@@ -14,6 +14,7 @@ let apagar: ReturnType<typeof setTimeout> | undefined;
 
 /** Pede uma coisa ao painel; se ele a recusa, ou não responde, di-lo na página. */
 export async function pedir(pedido: Pedido): Promise<void> {
+  document.dispatchEvent(new Event("pediu"));
   try {
     const resposta = await fetch("/pedido", {
       method: "POST",

@@ -12,7 +12,6 @@ import { criarDiagrama, mostrarDiagrama, SETAS_MAX } from "./diagrama.ts";
 import { ligarFoco, mostrarMensagem } from "./focar.ts";
 import { ehPulso, encherLegenda } from "./formas.ts";
 import {
-  cenaEm,
   criarHistorico,
   emCena,
   type Estado,
@@ -33,7 +32,7 @@ import { criarPontos, mostrarPontos, RESTO_MS } from "./pontos.ts";
 import { criarRede, mostrarRede } from "./rede.ts";
 import { acertar, andar, criarRelogio } from "./relogio.ts";
 import { criarTabelas, mostrarTabelas } from "./tabelas.ts";
-import { criarTempo, escolherVelocidade, mostrarTempo } from "./tempo.ts";
+import { aoVivo, criarTempo, escolherVelocidade, mostrarTempo } from "./tempo.ts";
 
 /** De quanto em quanto tempo, em milissegundos, se desenha o que não são pontos. */
 const QUADRO_MS = 100;
@@ -68,7 +67,7 @@ const rolo = achar("rolo-do-diagrama");
 /** A mensagem que se apontou por último. */
 let apontada: Estado | undefined;
 /** O que já está desenhado: a versão do histórico, o instante e a hora em que se desenhou. */
-let desenhado = { versao: -1, instante: -1, hora: 0 };
+let desenhado = { versao: -1, instante: -1, hora: 0, vivo: false };
 
 function apontar(estado: Estado): void {
   apontada = estado;
@@ -137,10 +136,12 @@ function quadro(): void {
   desenhado.hora = agora;
   mostrarTempo(tempo, relogio, historico, presente.gravada);
   const parado = desenhado.versao === historico.versao && desenhado.instante === instante;
-  const quieto = desenhado.versao === historico.versao && cena.length === 0 &&
-    relogio.modo === "ao vivo";
+  const vivo = relogio.modo === "ao vivo";
+  // Ao vivo, sem novidade nem nada a caminho, o instante seguinte é igual ao que já se desenhou.
+  const quieto = vivo && desenhado.vivo && desenhado.versao === historico.versao &&
+    cena.length === 0;
   if (parado || quieto) return;
-  desenhado = { versao: historico.versao, instante, hora: agora };
+  desenhado = { versao: historico.versao, instante, hora: agora, vivo };
   dizer(achar("sem-ponto"), semPonto > 0 ? `e mais ${quantos(semPonto)} sem ponto` : "");
   mostrarResto(foto, presente, instante);
 }
@@ -160,13 +161,18 @@ function mostrarResto(foto: Foto, presente: Foto, instante: number): void {
   mostrarComandos(comandos, presente);
   comPulsos.checked = presente.pulsos;
   mostrarConsoles(consoles, foto, historico, instante);
-  const cena = cenaEm(historico, instante);
-  dizer(achar("cena"), cena === undefined ? "" : `${cena.titulo}${cena.acabou ? " (acabou)" : ""}`);
-  dizer(achar("olhe"), foto.aviso ?? (cena === undefined ? "" : `Olhe: ${cena.olhe}`));
+  dizerCena(foto.cena);
   mostrarUltimas(foto, instante);
   if (apontada === undefined) return;
   const viagem = historico.porId.get(apontada.viagem.id) ?? apontada.viagem;
   mostrarMensagem(achar("mensagem"), estadoEm(viagem, instante), foto);
+}
+
+/** A cena que corre, ou a última, e o que se olhe nela; ou por que não chegou ao fim. */
+function dizerCena(cena: Foto["cena"]): void {
+  const fim = cena?.falha ? " (não chegou ao fim)" : cena?.acabou ? " (acabou)" : "";
+  dizer(achar("cena"), cena === undefined ? "" : cena.titulo + fim);
+  dizer(achar("olhe"), cena === undefined ? "" : cena.falha || `Olhe: ${cena.olhe}`);
 }
 
 /** O diagrama, com a barra no fundo se lá estava e ninguém está a ler uma mensagem. */
@@ -190,6 +196,10 @@ function mostrarUltimas(foto: Foto, instante: number): void {
 
 encherLegenda(achar("legenda"));
 ligarFoco(diagrama, apontar);
+// Quem pede uma coisa quer vê-la acontecer: o que se mostrava do passado larga-se.
+document.addEventListener("pediu", () => {
+  if (historico.fotos.at(-1)?.comandos) aoVivo(relogio);
+});
 comPulsos.addEventListener("change", () => {
   pedir({ pedir: "pulsos", ligado: comPulsos.checked });
 });

@@ -86,7 +86,7 @@ export function escolherVelocidade(relogio: Relogio, velocidade: number): void {
   }
 }
 
-function aoVivo(relogio: Relogio): void {
+export function aoVivo(relogio: Relogio): void {
   relogio.modo = "ao vivo";
   guardarInstante(relogio);
 }
