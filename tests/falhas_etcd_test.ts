@@ -10,9 +10,7 @@ Deno.test(
     const relatorio = await correrSobreEtcd({ segundos: 9, semente });
     assertEquals(relatorio.quebras, [], `semente ${semente}`);
     assert(relatorio.historia.operacoes.length > 100);
-    const mortes = (nome: string) => relatorio.falhas.get(nome) ?? 0;
-    if (mortes("mata membro") + mortes("mata líder") >= 2) {
-      assert(relatorio.confirmadosSemUm > 0, `semente ${semente}`);
-    }
+    // Com um membro morto mais tempo do que dura uma eleição, os PUTs tiveram de andar.
+    if (relatorio.maiorMorte > 2_500) assert(relatorio.confirmadosSemUm > 0, `semente ${semente}`);
   },
 );

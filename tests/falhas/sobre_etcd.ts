@@ -26,10 +26,13 @@ const SEM = ["timestampsUnicos", "confirmadoEmTodaParte"] as const;
 /** O que se provoca, e a alguém: um membro, ou uma ponte. */
 const FALHAS = ["mata membro", "mata líder", "pausa membro", "mata ponte"] as const;
 
-/** Uma corrida sobre o etcd; além das quebras, quantos PUTs se confirmaram com um membro morto. */
+/**
+ * Uma corrida sobre o etcd; além das quebras, quantos PUTs se confirmaram com um membro morto, e
+ * quanto durou a mais comprida dessas mortes, em milissegundos.
+ */
 export async function correrSobreEtcd(
   { segundos, semente }: { segundos: number; semente: number },
-): Promise<Relatorio & { confirmadosSemUm: number }> {
+): Promise<Relatorio & { confirmadosSemUm: number; maiorMorte: number }> {
   const acaso = sorteio(semente);
   const operacoes: Operacao[] = [];
   const falhas = new Map<string, number>();
@@ -77,7 +80,9 @@ export async function correrSobreEtcd(
     operacoes.filter(({ resposta, inicio, fim }) =>
       resposta.tipo === "PUT_OK" && mortes!.flat().some(([de, ate]) => inicio > de && fim < ate)
     ).length;
-  return { historia, falhas, quebras: [...quebras, ...verificar(historia, SEM)], confirmadosSemUm };
+  const maiorMorte = Math.max(0, ...mortes!.flat().map(([de, ate]) => ate - de));
+  const todas = [...quebras, ...verificar(historia, SEM)];
+  return { historia, falhas, quebras: todas, confirmadosSemUm, maiorMorte };
 }
 
 /** Provoca uma falha, e sara-a passado um pouco. */

@@ -6,8 +6,8 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { abrirRastros } from "../exemplos/painel/rastros.ts";
-import { Fio } from "./apoio.ts";
+import { abrirRastros } from "../../exemplos/painel/rastros.ts";
+import { Fio } from "../apoio.ts";
 import {
   A_ESPERA,
   CENA_MS,
@@ -18,7 +18,7 @@ import {
   tabelasDosServidores,
   testar,
   usarNavegador,
-} from "./painel/aula.ts";
+} from "./aula.ts";
 
 usarNavegador();
 
@@ -51,6 +51,9 @@ testar("um servidor morto diz-se morto, e o PUT espera até que volte", async ({
   await pagina.ate(`document.querySelector("#cartao-s3 .estado").textContent === "morto"`);
   await pagina.clicar("#put-x");
   await pagina.ate(A_ESPERA);
+  await pagina.ate(
+    `document.querySelector("#clientes output").title.includes("falta o Servidor 3")`,
+  );
   assertEquals(await pagina.avaliar(CONFIRMADAS), 0);
   await pagina.clicar("#cartao-s3 button:nth-of-type(2)");
   await pagina.ate(`${EM_DIA} && ${CONFIRMADAS} === 3`);
@@ -115,14 +118,15 @@ testar(
 );
 
 testar("recomeçar a meio de uma cena esquece-a, e tudo volta vazio", async ({ pagina }) => {
-  await pagina.clicar('[data-cena="morre"]');
-  await pagina.ate(`document.querySelector("#cartao-s3 .estado").textContent === "morto"`);
-  await pagina.ate(
-    `document.querySelector("#clientes output").title.includes("falta o Servidor 3")`,
-  );
+  await pagina.clicar('[data-cena="try"]');
+  await pagina.ate(`document.querySelector("#cartao-s1 tbody tr") !== null`);
+  assert(await pagina.avaliar(`document.getElementById("cena").textContent !== ""`));
   await pagina.clicar("#recomecar");
-  await pagina.ate(`${EM_DIA} && document.getElementById("cena").textContent === ""`);
-  assertEquals(await tabelasDaPagina(pagina), [[], [], []]);
+  await pagina.ate(
+    `${EM_DIA} && document.getElementById("cena").textContent === "" &&
+      document.querySelector("#tabelas tbody tr") === null`,
+    CENA_MS,
+  );
 });
 
 testar("os sinais de vida veem-se se se pede, em todas as páginas", async (aula) => {
