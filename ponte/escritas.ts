@@ -20,7 +20,7 @@ const LIMITES = {
   /** Transações ao mesmo tempo: esperam pelo disco, e o que chega entretanto junta-se. */
   gravando: 1,
   /** Quanto se espera, em milissegundos, por quem acaba de ter resposta e talvez peça outra vez. */
-  juntar: 2,
+  juntar: 8,
   /** Caracteres de todos os PUTs recebidos e por acabar; além, ERRO definitivo. */
   puts: 64 * 1024 * 1024,
 } as const;
