@@ -1,5 +1,3 @@
-// Os nomes dos campos são os do etcd.
-// deno-lint-ignore-file camelcase
 /**
  * O etcd, pelo seu gateway JSON (etcd 3.4 e seguintes), com `fetch`: gravar e ler várias keys de
  * uma vez, ver o que muda, e saber se o membro responde e se conhece um líder.
@@ -116,7 +114,7 @@ const FOLGA_MS = 200;
 /** O que o gateway responde, os campos que usamos; os inteiros vêm como texto, os zeros faltam. */
 interface Resposta {
   readonly header?: { readonly revision?: string };
-  readonly responses?: readonly { readonly response_range?: { readonly kvs?: readonly Kv[] } }[];
+  readonly responses?: readonly { readonly "response_range"?: { readonly kvs?: readonly Kv[] } }[];
   readonly succeeded?: boolean;
   readonly leader?: string;
   readonly token?: string;
@@ -128,7 +126,7 @@ interface Resposta {
 interface Kv {
   readonly key: string;
   readonly value?: string;
-  readonly mod_revision?: string;
+  readonly "mod_revision"?: string;
 }
 
 /** Uma linha do que `/v3/watch` vai mandando. */
@@ -136,7 +134,7 @@ interface Mudanca {
   readonly result?: {
     readonly header?: { readonly revision?: string };
     readonly canceled?: boolean;
-    readonly compact_revision?: string;
+    readonly "compact_revision"?: string;
     readonly events?: readonly { readonly type?: string; readonly kv?: Kv }[];
   };
 }
@@ -244,17 +242,14 @@ export function abrirEtcd({ url, prefixo, ca, usuario }: OpcoesDoEtcd): Etcd {
     });
   }
 
-  const pedir = (caminho: string, corpo: unknown, prazo: number) =>
-    pedirComo(entrar(prazo), caminho, corpo, prazo);
-
   /** Repete, uma vez, o que se recusou só por já não se conhecer a sessão. */
   async function pedirComSessao(caminho: string, corpo: unknown, prazo: number) {
     try {
-      return await pedir(caminho, corpo, prazo);
+      return await pedirComo(entrar(prazo), caminho, corpo, prazo);
     } catch (erro) {
       const { codigo = -1 } = (erro as Error).cause as CausaDoEtcd;
       if (!usuario || !SEM_SESSAO.has(codigo)) throw erro;
-      return await pedir(caminho, corpo, prazo);
+      return await pedirComo(entrar(prazo), caminho, corpo, prazo);
     }
   }
 
@@ -269,13 +264,13 @@ export function abrirEtcd({ url, prefixo, ca, usuario }: OpcoesDoEtcd): Etcd {
     aoMudar: (par: Par & { timestamp: number }) => void,
     sinal: AbortSignal,
   ): Promise<number | undefined> {
-    const create_request = {
+    const pedido = {
       key: emBase64(prefixo) || "AA==",
-      range_end: fimDoPrefixo(prefixo),
-      ...(revisao === undefined ? {} : { start_revision: String(revisao) }),
+      "range_end": fimDoPrefixo(prefixo),
+      ...(revisao === undefined ? {} : { "start_revision": String(revisao) }),
     };
     const quem = entrar();
-    const { body } = await postar("/v3/watch", { create_request }, { sinal, quem });
+    const { body } = await postar("/v3/watch", { "create_request": pedido }, { sinal, quem });
     if (!body) return revisao;
     const linhas: ReadableStream<string> = body.pipeThrough(new TextDecoderStream())
       .pipeThrough(new TextLineStream());
