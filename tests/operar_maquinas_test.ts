@@ -7,23 +7,18 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { ate, atendendo, Fio } from "./apoio.ts";
-import { abrirMaquinas, escreverSempre, type Maquinas, tabelaDe } from "./apoio/maquinas.ts";
+import {
+  abrirMaquinas,
+  conferir,
+  escreverSempre,
+  type Maquinas,
+  perderOLider,
+  tabelaDe,
+} from "./apoio/maquinas.ts";
 import { type DeOutraVersao, outraVersao } from "./apoio/versao.ts";
 
 const put = (key: string, value: string) => ({ tipo: "PUT", key, value });
 const comDados = (grupo: Maquinas, n: number) => `--dados=${grupo.dados(n)}`;
-
-/** O que se confirmou está numa máquina, com aquele value ou um mais novo. */
-async function conferir(
-  grupo: Maquinas,
-  n: number,
-  confirmados: ReadonlyMap<string, [string, number]>,
-) {
-  for (const [key, [value, timestamp]] of confirmados) {
-    const { value: lido, timestamp: quando } = await grupo.pedir(n, { tipo: "GET", key });
-    assert(quando > timestamp || (quando === timestamp && lido === value), `${key} em ${n}`);
-  }
-}
 
 Deno.test("a máquina de um seguidor perdeu-se: outra, noutro endereço, toma o lugar dela", async () => {
   await using grupo = await abrirMaquinas(4);
@@ -65,12 +60,7 @@ Deno.test("a máquina do líder perdeu-se, com --dados: dois comandos depois há
 
 Deno.test("a máquina do líder perdeu-se, só com memória: um líder vazio no mesmo endereço toma dos outros", async () => {
   await using grupo = await abrirMaquinas(3);
-  await Promise.all([0, 1, 2].map((n) => grupo.comecar(n, 0)));
-  await grupo.pronta(0);
-  const cliente = escreverSempre(grupo.enderecos);
-  await cliente.andar();
-  await grupo.matar(0);
-  await cliente.parar();
+  const cliente = await perderOLider(grupo);
   await grupo.comecar(0, 0);
   await grupo.pronta(0);
   for (const n of [0, 1, 2]) await conferir(grupo, n, cliente.confirmados);

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { assert } from "@std/assert";
 import { Cliente } from "../../cliente.ts";
 import type { Seguranca } from "../../lib/seguranca.ts";
 import { ate, atendendo, Fio, type Json, portasLivres, Programa } from "../apoio.ts";
@@ -122,4 +123,27 @@ export function escreverSempre(enderecos: readonly string[], seguranca: Seguranc
       await cliente.fechar();
     },
   };
+}
+
+/** O que se confirmou está numa máquina, com aquele value ou um mais novo. */
+export async function conferir(
+  grupo: Maquinas,
+  n: number,
+  confirmados: ReadonlyMap<string, [string, number]>,
+) {
+  for (const [key, [value, timestamp]] of confirmados) {
+    const { value: lido, timestamp: quando } = await grupo.pedir(n, { tipo: "GET", key });
+    assert(quando > timestamp || (quando === timestamp && lido === value), `${key} em ${n}`);
+  }
+}
+
+/** Três só com memória, em que um cliente escreveu, e de que se perde o líder. Devolve o cliente, parado. */
+export async function perderOLider(grupo: Maquinas) {
+  await Promise.all([0, 1, 2].map((n) => grupo.comecar(n, 0)));
+  await grupo.pronta(0);
+  const cliente = escreverSempre(grupo.enderecos);
+  await cliente.andar();
+  await grupo.matar(0);
+  await cliente.parar();
+  return cliente;
 }
