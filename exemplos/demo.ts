@@ -19,7 +19,6 @@ import {
   cena,
   CIANO,
   Console,
-  escolherPortas,
   escrever,
   exigir,
   FORTE,
@@ -27,6 +26,7 @@ import {
   ROSA,
   VERDE,
 } from "./demo/palco.ts";
+import { escolherPortas } from "./processos.ts";
 import { demonstrarSobreEtcd } from "./demo/sobre_etcd.ts";
 import { type Cena, desenhar } from "../ferramentas/diagrama.ts";
 import { lerRastro } from "../ferramentas/diagrama/setas.ts";
@@ -212,7 +212,7 @@ if (import.meta.main) {
   const consoles: Console[] = [];
   let codigo = 0;
   try {
-    const portas = escolherPortas();
+    const portas = escolherPortas([10097, 10098, 10099]).map(String);
     const cenas = sobreEtcd
       ? await demonstrarSobreEtcd(consoles, portas)
       : await demonstrar(consoles, portas, pasta);

@@ -17,6 +17,7 @@
  */
 
 import { desenharQuadro } from "./diagrama/desenho.ts";
+import { ehPulso } from "./diagrama/familias.ts";
 import { ALTURA_DA_LEGENDA, ALTURA_DO_CABECALHO, cabecalho, legenda } from "./diagrama/moldura.ts";
 import { LETRA, prepararPapel } from "./diagrama/papel.ts";
 import { montar, TOPO } from "./diagrama/quadro.ts";
@@ -70,9 +71,7 @@ export function desenhar(eventos: readonly Evento[], opcoes: OpcoesDoDiagrama = 
 
 /** As setas que se desenham. @throws {RangeError} se não há nenhuma, ou são demais. */
 function escolherSetas(eventos: readonly Evento[], { pulsos }: OpcoesDoDiagrama): Seta[] {
-  const setas = parear(eventos).filter(({ mensagem }) =>
-    pulsos || !mensagem.tipo.startsWith("PULSE")
-  );
+  const setas = parear(eventos).filter(({ mensagem }) => pulsos || !ehPulso(mensagem));
   if (setas.length === 0) throw new RangeError("Diagrama recusado: nenhuma mensagem nos rastros");
   if (setas.length > SETAS_MAX) {
     throw new RangeError(`Diagrama recusado: ${setas.length} mensagens, o limite é ${SETAS_MAX}`);

@@ -15,9 +15,8 @@ import { crc32 } from "node:zlib";
 import { Corrida } from "../exemplos/painel/corrida.ts";
 import { servir } from "../exemplos/painel/servir.ts";
 import { lerArgumentos } from "../lib/opcoes.ts";
-import { abrirTela } from "../lib/tela.ts";
-import { textoDoErro } from "../lib/texto.ts";
 import { acharNavegador, iniciarNavegador } from "../tests/painel/navegador.ts";
+import { rodar } from "./programa.ts";
 
 /** Onde fica o retrato, se não se diz outro lugar. */
 export const RETRATO = new URL("../docs/painel.png", import.meta.url);
@@ -78,20 +77,18 @@ async function retratar(): Promise<Uint8Array> {
   return comResumo(await pagina.retratar(), await resumoDaPagina());
 }
 
+/** O destino que as opções dizem, ou um texto só para mostrar. */
+function lerOpcoes(args: readonly string[]): { destino: string | URL; nome: string } | string {
+  const { opcoes, livres } = lerArgumentos(args, { textos: [], sinais: [] });
+  if (opcoes.ajuda || opcoes.versao) return "Uso: retrato [ARQUIVO.png]";
+  const [arquivo] = livres;
+  return { destino: arquivo ?? RETRATO, nome: arquivo ?? "docs/painel.png" };
+}
+
 if (import.meta.main) {
-  const tela = abrirTela();
-  try {
-    const { opcoes, livres } = lerArgumentos(Deno.args, { textos: [], sinais: [] });
-    if (opcoes.ajuda || opcoes.versao) tela.linha("Uso: retrato [ARQUIVO.png]");
-    else {
-      const destino = livres[0] ?? RETRATO;
-      const imagem = await retratar();
-      await Deno.writeFile(destino, imagem);
-      tela.linha(`${livres[0] ?? "docs/painel.png"}: ${imagem.length} bytes`);
-    }
-  } catch (erro) {
-    tela.erro(`ERRO: ${textoDoErro(erro)}`);
-    Deno.exitCode = 1;
-  }
-  await tela.despedir();
+  await rodar(lerOpcoes, async ({ destino, nome }) => {
+    const imagem = await retratar();
+    await Deno.writeFile(destino, imagem);
+    return `${nome}: ${imagem.length} bytes`;
+  });
 }

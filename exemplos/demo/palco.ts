@@ -5,6 +5,7 @@
  */
 
 import type { Cena } from "../../ferramentas/diagrama.ts";
+import { MAPA, RAIZ } from "../processos.ts";
 
 /** Espera máxima por uma linha esperada, em milissegundos; depois, a demonstração falhou. */
 const ESPERA_MS = 15_000;
@@ -12,7 +13,6 @@ const ESPERA_MS = 15_000;
 /** Pausas para quem assiste, em milissegundos: entre teclas e entre cenas. */
 const PAUSA_MS = { tecla: 60, cena: 900 } as const;
 
-const RAIZ = new URL("../../", import.meta.url);
 const COM_CORES = Deno.stdout.isTerminal() && !Deno.noColor;
 /** Cores de um terminal. */
 export const [AZUL, VERDE, AMARELO, CIANO, ROSA, FORTE] = [34, 32, 33, 36, 35, 1];
@@ -54,13 +54,10 @@ export class Console {
   #pergunta = "";
 
   constructor(nome: string, cor: number, programa: string, permissoes: string[], args: string[]) {
-    // Sem JSR, quem nos chamou escolheu o mapa de npm: os programas usam o mesmo.
-    const semJsr = !/^(jsr:|https:)/.test(import.meta.resolve("@std/streams/text-line-stream"));
-    const mapa = semJsr ? ["--import-map=" + new URL("npm.json", RAIZ)] : [];
     this.nome = nome;
     this.#nome = pintar(nome.padEnd(10) + " │", cor);
     this.#processo = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-q", ...mapa, ...permissoes, `${programa}.ts`, ...args],
+      args: ["run", "-q", ...MAPA, ...permissoes, `${programa}.ts`, ...args],
       cwd: RAIZ,
       stdin: "piped",
       stdout: "piped",
@@ -138,24 +135,6 @@ export async function ate<T>(
     await pausar(5);
   }
   throw new Error(`não apareceu: ${oQue}`);
-}
-
-/** As portas do enunciado, ou três livres se alguma está ocupada. */
-export function escolherPortas(): string[] {
-  const tentar = (portas: number[]): string[] => {
-    const ouvintes: Deno.TcpListener[] = [];
-    try {
-      for (const port of portas) ouvintes.push(Deno.listen({ hostname: "127.0.0.1", port }));
-      return ouvintes.map(({ addr }) => String(addr.port));
-    } finally {
-      for (const ouvinte of ouvintes) ouvinte.close();
-    }
-  };
-  try {
-    return tentar([10097, 10098, 10099]);
-  } catch {
-    return tentar([0, 0, 0]);
-  }
 }
 
 /** @throws {Error} se a linha não é a que se esperava. */

@@ -7,7 +7,7 @@
 import { CENAS, type Encenacao, encenar, type Palco, RITMO, type Ritmo } from "./cenas.ts";
 import { Diario } from "./diario.ts";
 import { Montagem, SERVIDORES } from "./montagem.ts";
-import { escolherPortas } from "./palco.ts";
+import { escolherPortas } from "../processos.ts";
 import type { Noticia } from "./noticias.ts";
 import type { Cena, CenaVista, Foto, Pedido } from "./tipos.ts";
 import type { Servico } from "./servir.ts";

@@ -10,9 +10,10 @@
  * @module
  */
 
+import { ehPulso } from "../../ferramentas/diagrama/familias.ts";
 import { derrubar, discarPara, PortaDeRetransmissor } from "../../ferramentas/retransmissor.ts";
 import { type ACaminho, Fila } from "./fila.ts";
-import { ehCalada, ehConteudo, ehPulso, mostravel, type Noticia } from "./noticias.ts";
+import { ehCalada, ehConteudo, mostravel, type Noticia } from "./noticias.ts";
 import type { FotoDoElo, Quem } from "./tipos.ts";
 
 /** O maior atraso de um elo, de um servidor ou de tudo, em milissegundos. */
@@ -271,9 +272,9 @@ export class Elos {
     for (const item of itens) {
       const texto = itens.length === 1 ? linha : JSON.stringify(item);
       const quando = this.#agora();
-      if (!ehConteudo(item) || ehCalada(item.tipo)) {
+      if (!ehConteudo(item) || ehCalada(item)) {
         fila.passar(texto);
-        if (this.pulsos && ehConteudo(item) && ehPulso(item.tipo)) {
+        if (this.pulsos && ehConteudo(item) && ehPulso(item)) {
           const id = this.#numerar();
           const chega = { chega: quando, ligacao: numero };
           this.#contar({ tipo: "saiu", quando, id, de, para, mensagem: item, ...chega });

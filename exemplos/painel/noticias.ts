@@ -5,6 +5,7 @@
  * @module
  */
 
+import { ehPulso } from "../../ferramentas/diagrama/familias.ts";
 import type { Conteudo } from "../../ferramentas/diagrama/setas.ts";
 import { CAMPOS_SECRETOS, type Registro } from "../../mensagem.ts";
 import type { Quem } from "./tipos.ts";
@@ -57,14 +58,9 @@ export function ehConteudo(item: unknown): item is Conteudo {
   return typeof (item as Partial<Conteudo> | null)?.tipo === "string";
 }
 
-/** Se uma mensagem é um sinal de vida. */
-export function ehPulso(tipo: string): boolean {
-  return /^PULSE(_OK)?$/.test(tipo);
-}
-
 /** Se uma mensagem não se mostra sem que se peça: um sinal de vida, ou (nunca) uma prova do segredo. */
-export function ehCalada(tipo: string): boolean {
-  return ehPulso(tipo) || tipo.startsWith("AUTH");
+export function ehCalada(mensagem: Conteudo): boolean {
+  return ehPulso(mensagem) || mensagem.tipo.startsWith("AUTH");
 }
 
 /** Caracteres de um texto de uma mensagem que se mostra; além, "… e mais N". */

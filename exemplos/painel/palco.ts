@@ -6,8 +6,8 @@
  */
 
 import { DatabaseSync } from "node:sqlite";
-import { escolherPorta } from "../../ferramentas/retransmissor.ts";
 import type { Registro } from "../../mensagem.ts";
+import { MAPA, RAIZ } from "../processos.ts";
 
 /** Quanto se espera que um servidor diga que está pronto, em milissegundos. */
 const PRONTO_MS = 20_000;
@@ -17,8 +17,6 @@ const PRONTO_MS = 20_000;
  * cada passo somam, e o que alguém demora a pedir a próxima mensagem.
  */
 export const PRAZO_MS = 600_000;
-
-const RAIZ = new URL("../../", import.meta.url);
 
 /** Como começa um servidor. */
 export interface ModoDeIniciar {
@@ -48,7 +46,7 @@ export class Processo {
 
   constructor(modo: ModoDeIniciar, avisos: AvisosDoProcesso) {
     this.#filho = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-q", "--no-prompt", ...mapa(), ...argumentos(modo)],
+      args: ["run", "-q", "--no-prompt", ...MAPA, ...argumentos(modo)],
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
@@ -113,12 +111,6 @@ function matarVivos(): void {
   for (const processo of Processo.vivos) processo.matarJa();
 }
 
-/** Sem JSR, quem nos chamou escolheu o mapa de npm: os servidores usam o mesmo. */
-function mapa(): string[] {
-  const semJsr = !/^(jsr:|https:)/.test(import.meta.resolve("@std/streams/text-line-stream"));
-  return semJsr ? [`--import-map=${new URL("npm.json", RAIZ)}`] : [];
-}
-
 function argumentos({ porta, lider, anuncio, pasta }: ModoDeIniciar): string[] {
   return [
     "--allow-net=127.0.0.1",
@@ -162,18 +154,4 @@ export function lerPasta(pasta: string): Registro[] {
   if (!ha) return [];
   const linhas = banco.prepare("SELECT key, value, timestamp FROM tabela ORDER BY timestamp").all();
   return linhas as unknown as Registro[];
-}
-
-/** As portas pedidas, se estão todas livres; se não, outras tantas que o estão. */
-export function escolherPortas(pedidas: readonly number[]): number[] {
-  const ouvintes: Deno.TcpListener[] = [];
-  try {
-    for (const port of pedidas) ouvintes.push(Deno.listen({ hostname: "127.0.0.1", port }));
-    return [...pedidas];
-  } catch (erro) {
-    if (!(erro instanceof Deno.errors.AddrInUse)) throw erro;
-    return pedidas.map(escolherPorta);
-  } finally {
-    for (const ouvinte of ouvintes) ouvinte.close();
-  }
 }

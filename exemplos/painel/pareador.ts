@@ -37,7 +37,7 @@ export class Pareador {
   /** As notícias que estes eventos dão, por ordem; `agora` é a hora desde 1970. */
   receber(eventos: readonly Evento[], agora: number): Noticia[] {
     for (const { local, quem } of eventos) this.#donos.set(local, quem);
-    const novos = eventos.filter(({ mensagem }) => !ehCalada(mensagem.tipo));
+    const novos = eventos.filter(({ mensagem }) => !ehCalada(mensagem));
     const todos = [...this.#esperam, ...novos].slice(-ESPERA_MAX);
     const restam = new Set<Evento>();
     const noticias = acharPares(todos).flatMap((par) => this.#contar(par, agora, restam));

@@ -260,7 +260,7 @@ function reverTudo(rastros: readonly (readonly Evento[])[]): Gravada {
 
 /** As notícias de uma corrida acabada, por ordem. */
 function noticiasDe(setas: readonly Seta[]): Noticia[] {
-  const mostradas = setas.filter(({ mensagem }) => !ehCalada(mensagem.tipo));
+  const mostradas = setas.filter(({ mensagem }) => !ehCalada(mensagem));
   const horas = mostradas.flatMap(({ saida, chegada }) => [saida ?? chegada!, chegada ?? saida!]);
   const inicio = horas.reduce((menor, hora) => Math.min(menor, hora), Infinity);
   const noticias = mostradas.flatMap(({ de, para, fio, mensagem, saida, chegada }, n) => {

@@ -34,3 +34,8 @@ export const RECUSA = "TRY_OTHER_SERVER_OR_LATER";
 export function destacada({ tipo }: Conteudo): boolean {
   return tipo === RECUSA || tipo === "ERRO";
 }
+
+/** Se uma mensagem é um sinal de vida. */
+export function ehPulso({ tipo }: Conteudo): boolean {
+  return tipo === "PULSE" || tipo === "PULSE_OK";
+}

@@ -26,11 +26,6 @@ export function formaDe(mensagem: Conteudo): { readonly d: string; readonly cor:
   return { d: FORMAS[n]!, cor: FAMILIAS[n]!.cor };
 }
 
-/** Se uma mensagem é um sinal de vida. */
-export function ehPulso({ tipo }: Conteudo): boolean {
-  return tipo === "PULSE" || tipo === "PULSE_OK";
-}
-
 /** A legenda: cada família com a sua forma, a sua cor e o seu nome. */
 export function encherLegenda(lista: HTMLElement): void {
   const porConfirmar = fazer("li", { class: "legenda-por-confirmar" }, "◌ ainda não confirmado");

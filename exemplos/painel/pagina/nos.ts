@@ -27,10 +27,7 @@ export function fazer<T extends keyof HTMLElementTagNameMap>(
   atributos: Atributos = {},
   ...filhos: readonly Filho[]
 ): HTMLElementTagNameMap[T] {
-  const no = document.createElement(nome);
-  mudar(no, atributos);
-  no.append(...filhos);
-  return no;
+  return encher(document.createElement(nome), atributos, filhos);
 }
 
 /** Um nó de SVG. */
@@ -39,7 +36,10 @@ export function desenhar<T extends keyof SVGElementTagNameMap>(
   atributos: Atributos = {},
   ...filhos: readonly Filho[]
 ): SVGElementTagNameMap[T] {
-  const no = document.createElementNS(SVG, nome);
+  return encher(document.createElementNS(SVG, nome), atributos, filhos);
+}
+
+function encher<T extends Element>(no: T, atributos: Atributos, filhos: readonly Filho[]): T {
   mudar(no, atributos);
   no.append(...filhos);
   return no;

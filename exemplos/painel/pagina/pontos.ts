@@ -7,7 +7,7 @@
  * @module
  */
 
-import { ehPulso, formaDe } from "./formas.ts";
+import { formaDe } from "./formas.ts";
 import type { Estado } from "./historico.ts";
 import {
   caixasDoQueDizem,
@@ -21,7 +21,7 @@ import {
 import { desenhar, dizer, mudar, pintar } from "./nos.ts";
 import { rotulo } from "./palavras.ts";
 import type { Rede } from "./rede.ts";
-import { destacada } from "../../../ferramentas/diagrama/familias.ts";
+import { destacada, ehPulso } from "../../../ferramentas/diagrama/familias.ts";
 
 /** Pontos que se desenham de uma vez. */
 const PONTOS_MAX = 40;

@@ -5,12 +5,13 @@
  * @module
  */
 
+import { ehPulso } from "../../../ferramentas/diagrama/familias.ts";
 import type { Acontecimento, Foto } from "../tipos.ts";
 import { criarComandos, mostrarComandos, oferecerCenas } from "./comandos.ts";
 import { criarConsoles, mostrarConsoles } from "./consoles.ts";
 import { criarDiagrama, mostrarDiagrama, SETAS_MAX } from "./diagrama.ts";
 import { ligarFoco, mostrarMensagem } from "./focar.ts";
-import { ehPulso, encherLegenda } from "./formas.ts";
+import { encherLegenda } from "./formas.ts";
 import {
   criarHistorico,
   emCena,
