@@ -24,7 +24,7 @@ function canalDe(bytes: Uint8Array, pedaco: (resta: number) => number) {
 
 async function lerLinhas(entrada: Entrada): Promise<string[]> {
   const todas: string[] = [];
-  for (let linhas; (linhas = await entrada.ler());) todas.push(...linhas);
+  await entrada.ler((linhas) => todas.push(...linhas) > 0);
   return todas;
 }
 
@@ -47,6 +47,17 @@ Deno.test("abrirEntrada() dá as mesmas linhas como quer que os bytes venham par
       assertEquals(lido, { linhas: linhas.map(([linha]) => linha), falha: undefined });
     },
   );
+});
+
+Deno.test("abrirEntrada() não perde um caractere partido onde o buffer acaba, e cresce ou diminui", async () => {
+  // Com 1, 2, 3 e 4 bytes, há sempre um a meio em algum fim de buffer; U+FFFD também é um caractere.
+  const texto = [..."aé漢😀\ufffd".repeat(3)];
+  const linhas = Array.from({ length: 20_000 }, (_, n) => texto.slice(n % 7).join("") + n);
+  const curtas = Array.from({ length: 200 }, (_, n) => `curta ${n}`);
+  const bytes = utf8([...linhas, ...curtas, ...linhas, ""].join("\n"));
+  const meio = bytes.length / 2;
+  const lido = await lerTudo(bytes, 1000, (resta) => Math.abs(resta - meio) < 2_000 ? 20 : resta);
+  assertEquals(lido, { linhas: [...linhas, ...curtas, ...linhas], falha: undefined });
 });
 
 Deno.test("abrirEntrada() aceita uma linha no limite e recusa a um byte dele", async () => {
@@ -107,5 +118,5 @@ Deno.test("abrirEntrada() não entrega a linha que o fim da conexão cortou", as
 Deno.test("abrirEntrada() passa adiante o erro do canal", async () => {
   const canal = { read: () => Promise.reject(new Deno.errors.ConnectionReset("caiu")) };
   const entrada = abrirEntrada(canal, new TextLineStream(), () => 10);
-  await assertRejects(() => entrada.ler(), Deno.errors.ConnectionReset);
+  await assertRejects(() => lerLinhas(entrada), Deno.errors.ConnectionReset);
 });
