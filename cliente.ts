@@ -283,10 +283,10 @@ export class Cliente {
   ): Promise<{ resposta: Corpo; servidor: string }> {
     for (let tentativa = 0;; tentativa++) {
       let motivo = "";
-      const ordem = sortear(this.#servidores, this.#mundo);
+      const porTentar = [...this.#servidores];
       // Parte do prazo é dos servidores que ainda não tentou; menos para um PUT enviado.
-      let faltam = ordem.length;
-      for (const ligacao of ordem) {
+      for (let faltam = porTentar.length; faltam > 0; faltam--) {
+        const ligacao = tirarAoAcaso(porTentar, this.#mundo);
         if (this.#fechado) throw falha("Cliente fechado", { definitivo: true });
         let { elo } = ligacao;
         try {
@@ -303,7 +303,6 @@ export class Cliente {
           if (!outro || this.#resta(fim, agora) === 0) throw erro;
           motivo = textoDoErro(erro);
         }
-        faltam--;
       }
       if (!this.#repetir || !await this.#esperar(tentativa, fim)) {
         throw falha(`Nenhum servidor pôde ser alcançado: ${motivo}`, { definitivo: true });
@@ -547,14 +546,10 @@ function inesperada(resposta: Corpo, servidor: string): Error {
     : falha(`Resposta inesperada do servidor ${servidor}: ${resposta.tipo}`, { definitivo: false });
 }
 
-/** Os itens numa ordem ao acaso (Fisher-Yates). */
-function sortear<T>(itens: readonly T[], { acaso }: Mundo): T[] {
-  const ordem = [...itens];
-  for (let i = ordem.length - 1; i > 0; i--) {
-    const j = Math.floor(acaso() * (i + 1));
-    [ordem[i], ordem[j]] = [ordem[j]!, ordem[i]!];
-  }
-  return ordem;
+/** Tira um item ao acaso. */
+function tirarAoAcaso<T>(itens: T[], { acaso }: Mundo): T {
+  const [tirado] = itens.splice(Math.floor(acaso() * itens.length), 1);
+  return tirado!;
 }
 
 // === O estado dos servidores =================================================

@@ -57,6 +57,34 @@ export interface Medida {
   readonly memoria: number;
 }
 
+/** As palavras dos values: texto que se parece com o de gente, e que não se comprime num nada. */
+const PALAVRAS =
+  ("o servidor guarda cada value em tres lugares e responde 42 quando Ana pergunta por " +
+    "pedidos atrasados da loja 7 em Santos, mas o lote de 1998 ficou na rede entre Recife e Lisboa; " +
+    "nenhum cliente soube qual copia era a mais nova (nem porque) ate ler o relatorio de marco")
+    .split(" ");
+
+/**
+ * Um value de tantos bytes: palavras ASCII sorteadas, sempre as mesmas.
+ *
+ * ```ts
+ * import { fazerValue } from "./carga.ts";
+ *
+ * const value = fazerValue(1000);
+ * if (value.length !== 1000 || value !== fazerValue(1000)) throw new Error("não é o mesmo");
+ * ```
+ */
+export function fazerValue(bytes: number): string {
+  let sorte = 1;
+  const palavras: string[] = [];
+  for (let tem = 0; tem < bytes; tem += palavras.at(-1)!.length + 1) {
+    // Os números de Park e Miller: os mesmos em qualquer máquina.
+    sorte = sorte * 48_271 % 2_147_483_647;
+    palavras.push(PALAVRAS[sorte % PALAVRAS.length]!);
+  }
+  return palavras.join(" ").slice(0, bytes).padEnd(bytes, ".");
+}
+
 /** Tiques de relógio por segundo em /proc (sempre 100 no Linux de hoje). */
 const TIQUES = 100;
 
@@ -100,20 +128,25 @@ export async function medir(
     }
   });
   const falhou = Promise.all(tarefas);
-  const esperar = (ms: number) =>
-    Promise.race([falhou, new Promise((resolver) => setTimeout(resolver, ms))]);
+  const esperar = async (ms: number) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const relogio = setTimeout(resolve, ms);
+    await Promise.race([falhou, promise]).finally(() => clearTimeout(relogio));
+  };
   const gasto = () => ({
     nos: grupo.processos.reduce((soma, { pid }) => soma + processador(pid), 0),
     meu: processador("self"),
     agora: performance.now(),
   });
-  await esperar(aquecer);
-  demoras = [];
-  const antes = gasto();
-  await esperar(ms);
-  const depois = gasto();
-  const contados = demoras;
-  acabou = true;
+  const trabalhar = async () => {
+    await esperar(aquecer);
+    demoras = [];
+    const antes = gasto();
+    await esperar(ms);
+    return { antes, depois: gasto(), contados: demoras };
+  };
+  // Se um falha, os outros também não recomeçam.
+  const { antes, depois, contados } = await trabalhar().finally(() => acabou = true);
   await falhou;
   const ordem = Float64Array.from(contados).sort();
   const quantil = (q: number) => ordem[Math.min(ordem.length - 1, Math.floor(ordem.length * q))]!;

@@ -3,12 +3,14 @@
  *
  * O teto: um Deno vazio ocupa uns 35 a 45 MB e começa em 50 ms; a tabela guarda cada
  * key e value uma vez, e o Map custa umas dezenas de bytes por key. Um GET é uma
- * consulta a um Map, que não depende de quantas keys há, a não ser pela memória cache.
+ * consulta a um Map, que não depende de quantas keys há, a não ser pela memória cache. Um
+ * `cliente get` é um processo: nunca menos do que um Deno vazio, mais os módulos que lê.
  *
- * Mede, sempre na mesma corrida: do início de três servidores ao primeiro PUT_OK; a
- * memória de um servidor parado, e a de um Deno vazio; o que as linhas da console tiram a
- * GETs e PUTs; mil conexões paradas; GETs e PUTs com mil keys e com um milhão, e a memória
- * depois de cada uma escrita duas vezes, logo e passado um pouco.
+ * Mede, sempre na mesma corrida: do início de três servidores ao primeiro PUT_OK; um
+ * `cliente get KEY`, o processo inteiro, e um programa vazio; a memória de um servidor
+ * parado, e a de um Deno vazio; o que as linhas da console tiram a GETs e PUTs; mil conexões
+ * paradas; GETs e PUTs com mil keys e com um milhão, e a memória depois de cada uma escrita
+ * duas vezes, logo e passado um pouco.
  *
  * ```sh
  * deno task bench:custos
@@ -18,7 +20,15 @@
  */
 
 import { Cliente } from "../cliente.ts";
-import { argumentosDoServidor, lerOpcoes, portasLivres, Programa } from "../tests/apoio.ts";
+import {
+  argumentosDoServidor,
+  iniciarTresProgramas,
+  lerOpcoes,
+  MAPA,
+  portasLivres,
+  Programa,
+  RAIZ,
+} from "../tests/apoio.ts";
 import { type Grupo, medir, type Operador, residente } from "./carga.ts";
 import { este } from "./nossos.ts";
 
@@ -30,6 +40,8 @@ const OPERARIOS = 64;
 const MEDIDA = { ms: 1000, aquecer: 300 };
 /** Pares de medidas de cada comparação. */
 const REPETICOES = 11;
+/** Trios de processos: um programa vazio, o menor que faz um GET, e `cliente get`. */
+const TRIOS_DE_PROCESSOS = 21;
 
 const escrever = (texto: string) => Deno.stdout.writeSync(new TextEncoder().encode(texto + "\n"));
 const mediana = (valores: number[]) => valores.sort((a, b) => a - b)[valores.length >> 1]!;
@@ -59,6 +71,52 @@ async function vazio(): Promise<number> {
   filho.kill("SIGKILL");
   await filho.status;
   return bytes;
+}
+
+/** Milissegundos de um processo, do pedido de o criar a ter acabado; lança se não saiu com zero. */
+async function processo(modulo: string, args: readonly string[] = []): Promise<number> {
+  const comeco = performance.now();
+  // As opções da tarefa `client`.
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-NRW", ...MAPA, modulo, ...args],
+    cwd: RAIZ,
+    stdin: "null",
+  }).output();
+  const ms = performance.now() - comeco;
+  if (code !== 0) throw new Error(`${modulo}: ${new TextDecoder().decode(stderr)}`);
+  return ms;
+}
+
+/**
+ * O que custa um cliente para um pedido só, que é um processo, ao lado de um programa vazio com
+ * as mesmas opções, e do menor que faz um GET; em trios alternados, e a razão é a mediana das de
+ * cada trio.
+ */
+async function umPedidoSo(pasta: string): Promise<string> {
+  await using grupo = await iniciarTresProgramas();
+  {
+    await using cliente = new Cliente(grupo.enderecos);
+    await cliente.put("cor", "azul");
+  }
+  const vazio = `${pasta}/vazio.ts`;
+  await Deno.writeTextFile(vazio, "");
+  const get = ["get", "cor", `--servidores=${grupo.enderecos.join()}`];
+  const minimo = [...grupo.enderecos[0]!.split(":"), "cor"];
+  const trios: { vazio: number; minimo: number; cliente: number }[] = [];
+  for (let n = 0; n <= TRIOS_DE_PROCESSOS; n++) {
+    trios.push({
+      vazio: await processo(vazio),
+      minimo: await processo("bench/minimo.ts", minimo),
+      cliente: await processo("cliente.ts", get),
+    });
+  }
+  trios.shift(); // Compilou e guardou os módulos.
+  const ms = (qual: "vazio" | "minimo" | "cliente") =>
+    `${Math.round(mediana(trios.map((trio) => trio[qual])))} ms`;
+  const vezes = (qual: "minimo" | "cliente") =>
+    mediana(trios.map((trio) => trio[qual] / trio.vazio)).toFixed(2);
+  return `${ms("cliente")}, ${vezes("cliente")} vezes um programa vazio (${ms("vazio")}); ` +
+    `o menor que faz um GET, ${ms("minimo")}, ${vezes("minimo")} vezes`;
 }
 
 /** Um grupo a medir, e quantas keys diferentes se usam nele. */
@@ -101,6 +159,7 @@ if (import.meta.main) {
   escrever(`do início ao primeiro PUT_OK: ${Math.round(mediana(inicios))} ms (mediana de 5)`);
 
   const pasta = await Deno.makeTempDir({ prefix: "bench-" });
+  escrever(`um GET da linha de comando: ${await umPedidoSo(pasta)} (${TRIOS_DE_PROCESSOS} trios)`);
   for (const nome of ["mil", "falador", "outro"]) await Deno.mkdir(`${pasta}/${nome}`);
   {
     // Um grupo sempre com mil keys e nada mais, para comparar; e o outro.

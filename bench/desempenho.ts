@@ -8,12 +8,17 @@
  * todos os que ela leva, e sobra o do JSON: um `parse` e um `stringify` em cada ponta.
  * Em disco, cada lote espera por uma sincronização em três processos.
  *
- * Laço fechado, 1000 keys, values de 100 bytes, as linhas dos pedidos num arquivo.
- * Cada sistema sozinho na máquina; repete tudo e fica com as medianas.
+ * Com um value grande, o custo por pedido é o de o copiar: um JSON em cada ponta, e um PUT
+ * vai três vezes pela rede (quatro, encaminhado).
+ *
+ * Laço fechado, 1000 keys, values de 100 bytes, as linhas dos pedidos num arquivo; com C=16 e
+ * poucas conexões, na memória, também values de 10 e de 100 kB, estes em 100 keys. Cada
+ * sistema sozinho na máquina; repete tudo e fica com as medianas.
  *
  * ```sh
- * deno task bench                     # tudo, perto de meia hora
+ * deno task bench                     # tudo, perto de três quartos de hora
  * deno task bench --repeticoes=1 --segundos=1 --sistemas=este,piso --c=64
+ * deno task bench --repeticoes=1 --sistemas=este,NATS --modos=memória --c=16 --bytes=100,50000
  * ```
  *
  * Com `--gravar`, escreve `docs/desempenho.csv` e `docs/desempenho.svg`.
@@ -23,17 +28,25 @@
 
 import { inteiroEntre, lerOpcao } from "../lib/opcoes.ts";
 import { lerOpcoes, RAIZ } from "../tests/apoio.ts";
-import { type Grupo, medir, type Operador, type Sistema } from "./carga.ts";
+import { fazerValue, type Grupo, medir, type Operador, type Sistema } from "./carga.ts";
 import { desenhar, escreverCsv, type LinhaDoCsv } from "./grafico.ts";
 import { este, PISO } from "./nossos.ts";
 import { OUTROS } from "./outros.ts";
 
-/** As keys, o value, e os PUTs ao mesmo tempo ao encher a tabela. */
+/** As keys, e os bytes de todos os values, no máximo: com values grandes, há menos keys. */
 const KEYS = 1000;
-const VALUE = "x".repeat(100);
+const TABELA_BYTES_MAX = 10_000_000;
+/** Os bytes de um value; com o primeiro mede-se tudo, com os outros só `COM_OS_MAIORES`. */
+const TAMANHOS: readonly number[] = [100, 10_000, 100_000];
+const COM_OS_MAIORES = { conexoes: "poucas", c: 16, modo: "memória" } as const;
+/** Os PUTs ao mesmo tempo ao encher a tabela. */
 const ENCHER = 50;
 /** Quanto se trabalha sem contar, antes de cada medida, em milissegundos. */
 const AQUECER_MS = 1000;
+/** Quanto se trabalha sem contar num grupo que acabou de começar, em medidas. */
+const ACORDAR_VEZES = 2;
+/** O que uma variante pode demorar além do que se mede; depois, conta como recusada. */
+const PRAZO_MS = 60_000;
 /** Sincronizações que medem o disco. */
 const SINCRONIZACOES = 200;
 
@@ -44,39 +57,108 @@ const OPERACOES = ["PUT", "GET"] as const;
 const CONEXOES = ["poucas", "uma por operário"] as const;
 
 const escrever = (texto: string) => Deno.stdout.writeSync(new TextEncoder().encode(texto + "\n"));
-const key = () => `key${Math.floor(Math.random() * KEYS)}`;
-const fazer = {
-  PUT: (operador: Operador) => operador.put(key(), VALUE),
-  GET: (operador: Operador) => operador.get(key()),
-};
 
-async function encher(operadores: readonly Operador[]): Promise<void> {
-  for (let n = 0; n < KEYS; n += ENCHER) {
-    const destes = Array.from({ length: ENCHER }, (_, i) => n + i);
+/** O que se mede: com que operação, como se liga, quantos operários, e values de quantos bytes. */
+type Variante = Pick<LinhaDoCsv, "conexoes" | "c" | "bytes">;
+/** O que se pediu na linha de comando, e o que algum sistema recusou. */
+interface Corrida {
+  readonly cs: readonly number[];
+  readonly tamanhos: readonly number[];
+  readonly ms: number;
+  /** As variantes que algum sistema recusou, e porquê. */
+  readonly recusas: Map<string, string>;
+}
+
+/** As variantes de um modo; os values maiores ficam para o fim, e não pesam nas outras medidas. */
+function variantes({ cs, tamanhos }: Corrida, modo: LinhaDoCsv["modo"]): Variante[] {
+  const [bytes, ...maiores] = tamanhos;
+  const comuns = CONEXOES.flatMap((conexoes) => cs.map((c) => ({ conexoes, c, bytes: bytes! })));
+  const { conexoes, c } = COM_OS_MAIORES;
+  if (modo !== COM_OS_MAIORES.modo || !cs.includes(c)) return comuns;
+  return [...comuns, ...maiores.map((bytes) => ({ conexoes, c, bytes }))];
+}
+
+async function encher(
+  operadores: readonly Operador[],
+  { keys, value }: { keys: number; value: string },
+): Promise<void> {
+  for (let n = 0; n < keys; n += ENCHER) {
+    const destes = Array.from({ length: Math.min(ENCHER, keys - n) }, (_, i) => n + i);
     await Promise.all(
-      destes.map((i) => operadores[i % operadores.length]!.put(`key${i}`, VALUE)),
+      destes.map((i) => operadores[i % operadores.length]!.put(`key${i}`, value)),
     );
   }
 }
 
-/** Mede um grupo em todas as variantes. */
+/** Mede um grupo numa variante; lança se um pedido falha, ou se o prazo passa. */
+async function medirVariante(
+  grupo: Grupo,
+  variante: Pick<LinhaDoCsv, "sistema" | "modo"> & Variante,
+  ms: number,
+): Promise<LinhaDoCsv[]> {
+  const { modo, conexoes, c, bytes } = variante;
+  const value = fazerValue(bytes);
+  const keys = Math.max(1, Math.min(KEYS, Math.floor(TABELA_BYTES_MAX / bytes)));
+  const key = () => `key${Math.floor(Math.random() * keys)}`;
+  const fazer = {
+    PUT: (operador: Operador) => operador.put(key(), value),
+    GET: (operador: Operador) => operador.get(key()),
+  };
+  await using ligacao = await grupo.ligar(c, conexoes === "poucas");
+  const { operadores } = ligacao;
+  const trabalhar = async () => {
+    const linhas: LinhaDoCsv[] = [];
+    await encher(operadores, { keys, value });
+    for (const operacao of modo === "disco" ? ["PUT"] as const : OPERACOES) {
+      const medida = await medir(operadores, fazer[operacao], grupo, { ms, aquecer: AQUECER_MS });
+      linhas.push({ ...variante, operacao, ...medida });
+      escrever(texto(linhas.at(-1)!));
+    }
+    return linhas;
+  };
+  const prazo = Promise.withResolvers<never>();
+  const limite = PRAZO_MS + 2 * (ms + AQUECER_MS);
+  const relogio = setTimeout(() => prazo.reject(new Error(`mais de ${limite} ms`)), limite);
+  try {
+    return await Promise.race([trabalhar(), prazo.promise]);
+  } finally {
+    clearTimeout(relogio);
+  }
+}
+
+/**
+ * Põe um grupo a trabalhar antes da primeira medida. A JVM de ZooKeeper, sobretudo, leva
+ * segundos a compilar o que mais usa: sem isto, os GETs de 10 kB, medidos depois, pareciam-lhe
+ * duas vezes mais leves do que os de 100 bytes.
+ */
+async function acordar(grupo: Grupo, ms: number): Promise<void> {
+  await using ligacao = await grupo.ligar(COM_OS_MAIORES.c, true);
+  let vez = 0;
+  const pedido = (operador: Operador) =>
+    vez++ % 2 === 0 ? operador.put("acordar", "sim") : operador.get("acordar");
+  await medir(ligacao.operadores, pedido, grupo, { ms, aquecer: 0 });
+}
+
+/** Mede um grupo em todas as variantes, até uma que não consiga: as outras não se tentam. */
 async function medirGrupo(
   grupo: Grupo,
-  { sistema, modo }: Pick<LinhaDoCsv, "sistema" | "modo">,
-  { cs, ms }: { cs: readonly number[]; ms: number },
+  onde: Pick<LinhaDoCsv, "sistema" | "modo">,
+  corrida: Corrida,
 ): Promise<LinhaDoCsv[]> {
   const linhas: LinhaDoCsv[] = [];
-  for (const conexoes of CONEXOES) {
-    for (const c of cs) {
-      await using ligacao = await grupo.ligar(c, conexoes === "poucas");
-      const { operadores } = ligacao;
-      await encher(operadores);
-      for (const operacao of modo === "disco" ? ["PUT"] as const : OPERACOES) {
-        const opcoes = { ms, aquecer: AQUECER_MS };
-        const medida = await medir(operadores, fazer[operacao], grupo, opcoes);
-        linhas.push({ sistema, modo, operacao, conexoes, c, ...medida });
-        escrever(texto(linhas.at(-1)!));
+  await acordar(grupo, ACORDAR_VEZES * corrida.ms);
+  const todas = variantes(corrida, onde.modo);
+  for (const [n, variante] of todas.entries()) {
+    try {
+      linhas.push(...await medirVariante(grupo, { ...onde, ...variante }, corrida.ms));
+    } catch (erro) {
+      for (const esta of todas.slice(n)) {
+        const qual = descrever({ ...onde, ...esta, operacao: "—" });
+        const motivo = esta === variante ? `${erro}`.split("\n")[0] : "vinha depois da que falhou";
+        corrida.recusas.set(qual, `não medido: ${motivo}`);
+        escrever(`${qual}  não medido: ${motivo}`);
       }
+      break;
     }
   }
   return linhas;
@@ -88,6 +170,7 @@ const COLUNAS = [
   "op ",
   "conexões        ",
   "  C",
+  " bytes",
   "  pedidos/s",
   "  p50 ms",
   "  p99 ms",
@@ -97,21 +180,31 @@ const COLUNAS = [
   "  MB",
 ];
 
+/** As primeiras colunas de uma linha da tabela: o que se mediu. */
+function descrever(
+  { sistema, modo, operacao, conexoes, c, bytes }: Variante & {
+    readonly sistema: string;
+    readonly modo: string;
+    readonly operacao: string;
+  },
+): string {
+  const textos = [sistema, modo, operacao, conexoes].map((t, n) => t.padEnd(COLUNAS[n]!.length));
+  const numeros = [c, bytes].map((v, n) => `${v}`.padStart(COLUNAS[n + 4]!.length));
+  return [...textos, ...numeros].join(" ");
+}
+
 function texto(linha: LinhaDoCsv): string {
-  const { sistema, modo, operacao, conexoes, c, porSegundo, p50, p99, p999 } = linha;
-  const campos = [sistema, modo, operacao, conexoes].map((t, n) => t.padEnd(COLUNAS[n]!.length));
   const numeros = [
-    [c, 0],
-    [porSegundo, 0],
-    [p50, 3],
-    [p99, 2],
-    [p999, 2],
+    [linha.porSegundo, 0],
+    [linha.p50, 3],
+    [linha.p99, 2],
+    [linha.p999, 2],
     [linha.cpuDosNos, 1],
     [linha.cpuDeQuemPede, 1],
     [linha.memoria, 0],
   ] as const;
-  const resto = numeros.map(([v, casas], n) => v.toFixed(casas).padStart(COLUNAS[n + 4]!.length));
-  return [...campos, ...resto].join(" ");
+  const resto = numeros.map(([v, casas], n) => v.toFixed(casas).padStart(COLUNAS[n + 6]!.length));
+  return [descrever(linha), ...resto].join(" ");
 }
 
 /** Sincronizações por segundo de um arquivo na pasta, com uma escrita pequena antes de cada uma. */
@@ -128,10 +221,7 @@ async function sincronizacoes(pasta: string): Promise<number> {
 
 /** A mediana de cada variante, campo a campo. */
 function medianas(linhas: readonly LinhaDoCsv[]): LinhaDoCsv[] {
-  const grupos = Object.groupBy(
-    linhas,
-    ({ sistema, modo, operacao, conexoes, c }) => [sistema, modo, operacao, conexoes, c].join(),
-  );
+  const grupos = Object.groupBy(linhas, descrever);
   return Object.values(grupos).map((grupo) => {
     const mediana = (campo: keyof LinhaDoCsv) => {
       const valores = grupo!.map((linha) => linha[campo] as number).sort((a, b) => a - b);
@@ -145,15 +235,21 @@ function medianas(linhas: readonly LinhaDoCsv[]): LinhaDoCsv[] {
   });
 }
 
-/** As razões entre este programa e os outros, na mesma corrida; sem com quem comparar, nada. */
-function razoes(linhas: readonly LinhaDoCsv[]): string[] {
+/**
+ * As razões entre este programa e os outros, na mesma corrida; sem com quem comparar, nada.
+ * Onde não se diz o tamanho do value, é o menor.
+ */
+function razoes(linhas: readonly LinhaDoCsv[], tamanhos: readonly number[]): string[] {
+  const [menor, ...maiores] = tamanhos;
   const valor = (
     sistema: string,
     campo: "porSegundo" | "p50" | "cpuDosNos",
     onde: string,
   ): number | undefined =>
     linhas.find((l) =>
-      l.sistema === sistema && [l.modo, l.operacao, l.conexoes, l.c].join(" ") === onde
+      l.sistema === sistema &&
+      [l.modo, l.operacao, l.conexoes, l.c].join(" ") +
+            (l.bytes === menor ? "" : `, ${l.bytes} bytes`) === onde
     )?.[campo];
   const outros = OUTROS.map(({ nome }) => nome);
   const textos: string[] = [];
@@ -185,6 +281,11 @@ function razoes(linhas: readonly LinhaDoCsv[]): string[] {
   comparar("disco PUT poucas 1", "p50", outros);
   for (const operacao of OPERACOES) {
     comparar(`memória ${operacao} poucas 64`, "porSegundo", ["este --silencioso"]);
+    const { modo, conexoes, c } = COM_OS_MAIORES;
+    for (const bytes of maiores) {
+      const onde = `${modo} ${operacao} ${conexoes} ${c}, ${bytes} bytes`;
+      comparar(onde, "porSegundo", ["este --silencioso", "piso", ...outros]);
+    }
   }
   return textos;
 }
@@ -196,12 +297,12 @@ const MODOS: readonly string[] = ["memória", "disco"];
 async function medirSistema(
   sistema: Sistema,
   modo: LinhaDoCsv["modo"],
-  opcoes: { cs: readonly number[]; ms: number },
+  corrida: Corrida,
 ): Promise<LinhaDoCsv[]> {
   const pasta = await Deno.makeTempDir({ prefix: "bench-" });
   try {
     await using grupo = await sistema.iniciar(pasta, modo === "disco");
-    return await medirGrupo(grupo, { sistema: sistema.nome, modo }, opcoes);
+    return await medirGrupo(grupo, { sistema: sistema.nome, modo }, corrida);
   } catch (erro) {
     escrever(`${sistema.nome}, em ${modo}: não medido: ${erro}`);
     return [];
@@ -216,18 +317,22 @@ if (import.meta.main) {
     if (conhecidos.includes(nome)) return nome;
     throw new RangeError(`"${nome}" não é nenhum de: ${conhecidos.join(", ")}`);
   };
-  const { ms, repeticoes, cs, nomes, modos, gravar } = lerOpcoes(
-    "bench [--segundos=N] [--repeticoes=N] [--sistemas=A,B] [--modos=M,M] [--c=N,N] [--gravar]",
-    { textos: ["segundos", "repeticoes", "sistemas", "modos", "c"], sinais: ["gravar"] },
+  const { repeticoes, nomes, modos, gravar, ...opcoes } = lerOpcoes(
+    "bench [--segundos=N] [--repeticoes=N] [--sistemas=A,B] [--modos=M,M] [--c=N,N] " +
+      "[--bytes=N,N] [--gravar]",
+    { textos: ["segundos", "repeticoes", "sistemas", "modos", "c", "bytes"], sinais: ["gravar"] },
     (lidos) => ({
       ms: (lerOpcao(lidos, "segundos", inteiroEntre(1, 600)) ?? 3) * 1000,
       repeticoes: lerOpcao(lidos, "repeticoes", inteiroEntre(1, 100)) ?? 3,
       cs: lerOpcao(lidos, "c", lista(inteiroEntre(1, 100_000))) ?? [1, 16, 64, 512],
+      tamanhos: lerOpcao(lidos, "bytes", lista(inteiroEntre(1, 10_000_000)))
+        ?.sort((a, b) => a - b) ?? TAMANHOS,
       nomes: lerOpcao(lidos, "sistemas", lista(um(SISTEMAS.map(({ nome }) => nome)))),
       modos: lerOpcao(lidos, "modos", lista(um(MODOS))) ?? MODOS,
       gravar: lidos.opcoes.gravar !== undefined,
     }),
   );
+  const corrida: Corrida = { ...opcoes, recusas: new Map() };
   const medidas: LinhaDoCsv[] = [];
   const presentes: Sistema[] = [];
   for (const sistema of SISTEMAS) {
@@ -240,18 +345,19 @@ if (import.meta.main) {
   for (let n = 0; n < repeticoes; n++) {
     for (const sistema of presentes) {
       if (modos.includes("memória")) {
-        medidas.push(...await medirSistema(sistema, "memória", { cs, ms }));
+        medidas.push(...await medirSistema(sistema, "memória", corrida));
       }
       if (!modos.includes("disco") || SO_MEMORIA.includes(sistema.nome)) continue;
       if (sistema.semDisco) escrever(`${sistema.nome}, em disco: ${sistema.semDisco}`);
-      else medidas.push(...await medirSistema(sistema, "disco", { cs, ms }));
+      else medidas.push(...await medirSistema(sistema, "disco", corrida));
     }
   }
   const linhas = medianas(medidas);
   escrever(`\nMedianas de ${repeticoes} repetições\n${COLUNAS.join(" ")}`);
   for (const linha of linhas) escrever(texto(linha));
+  for (const [qual, motivo] of corrida.recusas) escrever(`${qual}  ${motivo}`);
   escrever("\nRazões");
-  razoes(linhas).forEach(escrever);
+  razoes(linhas, corrida.tamanhos).forEach(escrever);
   const pasta = await Deno.makeTempDir({ prefix: "bench-" });
   escrever(`\n${Math.round(await sincronizacoes(pasta))} sincronizações por segundo do disco`);
   await Deno.remove(pasta, { recursive: true });

@@ -1,6 +1,7 @@
 /**
  * O desenho do banco de provas: do CSV, um SVG com os pedidos por segundo de cada
- * sistema; cada fila de quadros é uma operação, cada coluna um modo de ligar.
+ * sistema; cada fila de quadros é uma operação, cada coluna um modo de ligar. A última fila
+ * é o que o tamanho do value faz a PUTs e a GETs.
  *
  *     deno run --allow-read --allow-write bench/grafico.ts arquivo.csv arquivo.svg
  *
@@ -11,21 +12,22 @@ import { parse, View } from "npm:vega@6.4.0";
 import { compile } from "npm:vega-lite@6.5.0";
 import type { Medida } from "./carga.ts";
 
-/** Uma medida: um sistema, num modo, com uma operação, um modo de ligar e `c` operários. */
+/** Uma medida: um sistema, num modo, com uma operação, um modo de ligar, `c` operários e values de tantos bytes. */
 export interface LinhaDoCsv extends Omit<Medida, "pedidos"> {
   readonly sistema: string;
   readonly modo: "memória" | "disco";
   readonly operacao: "PUT" | "GET";
   readonly conexoes: "poucas" | "uma por operário";
   readonly c: number;
+  readonly bytes: number;
 }
 
 /** A primeira linha do CSV, e o campo de cada coluna; as primeiras são textos. */
-const CABECALHO = "sistema,modo,operacao,conexoes,c,por_segundo," +
+const CABECALHO = "sistema,modo,operacao,conexoes,c,value_bytes,por_segundo," +
   "p50_ms,p99_ms,p999_ms,cpu_nos_us,cpu_cliente_us,memoria_mb";
 const TEXTOS = ["sistema", "modo", "operacao", "conexoes"] as const;
 const CUSTOS = ["p50", "p99", "p999", "cpuDosNos", "cpuDeQuemPede", "memoria"] as const;
-const CAMPOS = [...TEXTOS, "c", "porSegundo", ...CUSTOS] as const;
+const CAMPOS = [...TEXTOS, "c", "bytes", "porSegundo", ...CUSTOS] as const;
 
 /** O CSV, sem aspas: nenhum valor tem vírgula. Os números, com até três casas. */
 export function escreverCsv(linhas: readonly LinhaDoCsv[]): string {
@@ -94,15 +96,27 @@ function marcas(valores: readonly number[]): number[] {
   return todas.slice(Math.max(0, primeira), todas.findIndex((m) => m > Math.max(...valores)) + 1);
 }
 
-/** Um quadro; as marcas dos eixos, `cs` e `ys`, são as mesmas nos dois da fila. */
-function quadro(titulo: string, linhas: readonly LinhaDoCsv[], cs: number[], ys: number[]) {
+/** Um eixo deitado: o campo que mostra, e o que se escreve debaixo dele. */
+interface EixoX {
+  readonly campo: "c" | "bytes";
+  readonly title: string;
+}
+const POR_C: EixoX = { campo: "c", title: "C, pedidos ao mesmo tempo" };
+
+/** Um quadro; as marcas dos eixos, `xs` e `ys`, são as mesmas nos dois da fila. */
+function quadro(
+  titulo: string,
+  linhas: readonly LinhaDoCsv[],
+  { campo, title, xs, ys }: EixoX & { xs: number[]; ys: number[] },
+) {
   const [base, topo] = [ys[0]!, ys.at(-1)!];
-  const ultimas = new Map(linhas.toSorted((a, b) => a.c - b.c).map((l) => [l.sistema, l]));
+  const emOrdem = linhas.toSorted((a, b) => a[campo] - b[campo]);
+  const ultimas = new Map(emOrdem.map((l) => [l.sistema, l]));
   // Um rótulo fica à altura do último ponto da linha, ou mais abaixo se outro já está ali;
   // os que assim passariam do fundo do quadro sobem.
   const rotulos = [...ultimas.values()].sort((a, b) => b.porSegundo - a.porSegundo).map((l) => ({
     ...estilo(l.sistema),
-    c: l.c,
+    x: l[campo],
     texto: `${l.sistema}: ${curto(l.porSegundo)}`,
     altura: ALTURA * Math.log(l.porSegundo / base) / Math.log(topo / base),
   }));
@@ -113,7 +127,7 @@ function quadro(titulo: string, linhas: readonly LinhaDoCsv[], cs: number[], ys:
   }
   rotulos.toReversed().forEach((r, n) => r.altura = Math.max(r.altura, n * ROTULO));
   const noEixo = rotulos.map((r) => ({ ...r, y: base * (topo / base) ** (r.altura / ALTURA) }));
-  const pontos = linhas.map((l) => ({ ...estilo(l.sistema), c: l.c, y: l.porSegundo }));
+  const pontos = linhas.map((l) => ({ ...estilo(l.sistema), x: l[campo], y: l.porSegundo }));
   const eixo = (field: string, valores: number[], axis: object) => ({
     field,
     type: "quantitative" as const,
@@ -126,7 +140,7 @@ function quadro(titulo: string, linhas: readonly LinhaDoCsv[], cs: number[], ys:
     width: LARGURA,
     height: ALTURA,
     encoding: {
-      x: eixo("c", cs, { title: "C, pedidos ao mesmo tempo", grid: false }),
+      x: eixo("x", xs, { title, grid: false }),
       y: eixo("y", ys, { title: null }),
       color: semEscala("cor"),
       detail: { field: "sistema" },
@@ -143,22 +157,51 @@ function quadro(titulo: string, linhas: readonly LinhaDoCsv[], cs: number[], ys:
   };
 }
 
-/** O SVG, de fundo branco; a fila sem nenhuma medida não aparece. */
-export function desenhar(linhas: readonly LinhaDoCsv[]): Promise<string> {
-  const quadros = FILAS.flatMap(([operacao, modo, nome]) => {
-    const fila = linhas.filter((l) => l.operacao === operacao && l.modo === modo);
-    if (fila.length === 0) return [];
-    const cs = [...new Set(fila.map(({ c }) => c))].sort((a, b) => a - b);
-    const ys = marcas(fila.map(({ porSegundo }) => porSegundo));
-    return LADOS.map((lado) =>
-      quadro(`${nome}; conexões: ${lado}`, fila.filter((l) => l.conexoes === lado), cs, ys)
+/** Os quadros de uma fila, um por cada `[título, medidas]`, com os mesmos eixos; sem medidas, nenhum. */
+function fila(quadros: readonly (readonly [string, readonly LinhaDoCsv[]])[], eixo: EixoX) {
+  const linhas = quadros.flatMap(([, linhas]) => linhas);
+  const xs = [...new Set(linhas.map((l) => l[eixo.campo]))].sort((a, b) => a - b);
+  if (xs.length === 0) return [];
+  const ys = marcas(linhas.map(({ porSegundo }) => porSegundo));
+  return quadros.map(([titulo, linhas]) => quadro(titulo, linhas, { ...eixo, xs, ys }));
+}
+
+/** As filas de um value só, o menor, e a dos tamanhos, se há mais do que um. */
+function filas(linhas: readonly LinhaDoCsv[], menor: number) {
+  const deUmTamanho = FILAS.flatMap(([operacao, modo, nome]) => {
+    const desta = linhas.filter((l) =>
+      l.bytes === menor && l.operacao === operacao && l.modo === modo
+    );
+    return fila(
+      LADOS.map((lado) =>
+        [`${nome}; conexões: ${lado}`, desta.filter((l) => l.conexoes === lado)] as const
+      ),
+      POR_C,
     );
   });
+  const maior = linhas.find(({ bytes }) => bytes > menor);
+  if (!maior) return deUmTamanho;
+  const { c, conexoes, modo } = maior;
+  const dosTamanhos = linhas.filter((l) => l.modo === modo && l.c === c && l.conexoes === conexoes);
+  const porTamanho = fila(
+    FILAS.filter(([, este]) => este === modo).map(([operacao, , nome]) =>
+      [`${nome}, por tamanho do value`, dosTamanhos.filter((l) => l.operacao === operacao)] as const
+    ),
+    { campo: "bytes", title: `bytes de cada value; C=${c}, conexões: ${conexoes}` },
+  );
+  return [...deUmTamanho, ...porTamanho];
+}
+
+/** O SVG, de fundo branco; a fila sem nenhuma medida não aparece. */
+export function desenhar(linhas: readonly LinhaDoCsv[]): Promise<string> {
+  const menor = Math.min(...linhas.map(({ bytes }) => bytes));
+  const quadros = filas(linhas, menor);
   const { spec } = compile({
     title: {
       text: "Pedidos por segundo (mais alto é melhor)",
       subtitle: [
-        "Escalas logarítmicas. Junto de cada nome, os pedidos por segundo do último ponto da linha.",
+        `Escalas logarítmicas. Values de ${menor} bytes, menos onde se diz. ` +
+        "Junto de cada nome, os pedidos por segundo do último ponto.",
         "piso: um processo só, que lê e escreve o mesmo JSON nos sockets do Deno, e mais nada.",
       ],
       fontSize: 17,

@@ -175,18 +175,7 @@ export function abrirConexoes(ouvinte: Ouvinte, opcoes: OpcoesDasConexoes): Cone
         await canal.handshake();
         conexao.confianca = opcoes.aoLigar;
       }
-      for (let linhas; !conexao.dispensada && (linhas = await entrada.ler());) {
-        const lida = tempo.agora();
-        conexao.tratando = true;
-        for (const linha of linhas) {
-          if (conexao.fechada || conexao.dispensada) break;
-          const espera = opcoes.receber(conexao, linha, lida) ?? lidas(conexao);
-          if (espera) await espera;
-        }
-        conexao.tratando = false;
-        const espera = haverLugar(conexao);
-        if (espera) await espera;
-      }
+      await entrada.ler((linhas) => tratar(conexao, linhas, tempo.agora()));
       if (entrada.falha) {
         contar(passado.recusas, "entrada" satisfies Recusa);
         enviar(conexao, opcoes.recusa(entrada.falha.message));
@@ -203,6 +192,27 @@ export function abrirConexoes(ouvinte: Ouvinte, opcoes: OpcoesDasConexoes): Cone
     } finally {
       fechar(conexao);
     }
+  }
+
+  /**
+   * Trata as linhas de uma leitura, a partir de uma; devolve se se lê mais. Só espera quando é
+   * preciso: quase sempre uma leitura é tratada de uma vez.
+   */
+  function tratar(
+    conexao: Conexao,
+    linhas: readonly string[],
+    lida: number,
+    primeira = 0,
+  ): boolean | Promise<boolean> {
+    conexao.tratando = true;
+    for (let n = primeira; n < linhas.length; n++) {
+      if (conexao.fechada || conexao.dispensada) break;
+      const espera = opcoes.receber(conexao, linhas[n]!, lida) ?? lidas(conexao);
+      if (espera) return espera.then(() => tratar(conexao, linhas, lida, n + 1));
+    }
+    conexao.tratando = false;
+    const espera = haverLugar(conexao);
+    return espera ? espera.then(() => !conexao.dispensada) : !conexao.dispensada;
   }
 
   /** A conta única: o que está em curso numa conexão, e em todas. */

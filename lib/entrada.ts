@@ -14,9 +14,12 @@
  *     return Promise.resolve(parte?.length ?? null);
  *   },
  * };
- * const entrada = abrirEntrada(canal, new TextLineStream(), () => 100);
- * const lidas = [await entrada.ler(), await entrada.ler(), await entrada.ler()];
- * if (JSON.stringify(lidas) !== '[["um"],["dois"],null]') throw new Error(JSON.stringify(lidas));
+ * const lidas: string[][] = [];
+ * await abrirEntrada(canal, new TextLineStream(), () => 100).ler((linhas) => {
+ *   lidas.push(linhas);
+ *   return true;
+ * });
+ * if (JSON.stringify(lidas) !== '[["um"],["dois"]]') throw new Error(JSON.stringify(lidas));
  * ```
  *
  * O `TextLineStream` não é ligado por `pipeThrough` a `conn.readable`: este fecha o socket ao
@@ -47,8 +50,11 @@ export type Separador = TransformStream<string, string>;
 
 /** As linhas que chegam por um canal; ver {@linkcode abrirEntrada}. */
 export interface Entrada {
-  /** As próximas linhas, uma ou mais; `undefined` no fim do canal ou depois de uma {@linkcode falha}. */
-  ler(): Promise<string[] | undefined>;
+  /**
+   * Lê até o fim do canal, ou até uma {@linkcode falha}. A cada leitura que acaba alguma linha,
+   * entrega-as todas a `tratar`, que diz se se continua; não se lê mais nada antes que o diga.
+   */
+  ler(tratar: (linhas: string[]) => boolean | Promise<boolean>): Promise<void>;
   /** Por que a leitura parou antes do fim do canal; `undefined` num fim normal. */
   readonly falha: Error | undefined;
   /** Bytes lidos até agora: enquanto cresce, o outro lado vive. */
@@ -110,8 +116,11 @@ export function abrirEntrada(
   function receber(lidos: number): string | undefined {
     const total = sobra + lidos;
     const cheio = total === buffer.length;
-    const bloco = cheio ? buffer : buffer.subarray(0, total);
-    const { texto, fim, parcial, falha } = examinar(bloco, sobra - estado.parcial, limite());
+    const { texto, fim, parcial, falha } = examinar(
+      cheio ? buffer : buffer.subarray(0, total),
+      sobra - estado.parcial,
+      limite(),
+    );
     estado.falha = falha;
     estado.lidos += lidos;
     if (parcial !== estado.parcial) aoGuardar?.(parcial - estado.parcial);
@@ -124,18 +133,18 @@ export function abrirEntrada(
     return undefined;
   }
 
-  async function ler(): Promise<string[] | undefined> {
+  async function ler(tratar: Parameters<Entrada["ler"]>[0]): Promise<void> {
     while (!estado.falha) {
       const lidos = await canal.read(sobra === 0 ? buffer : buffer.subarray(sobra));
       if (lidos === null) {
         if (estado.parcial > 0) {
           estado.falha = new SyntaxError("Linha recusada: a conexão acabou antes do fim da linha");
         }
-        return undefined;
+        return;
       }
       if (estado.lidos === 0 && pareceTls(buffer)) {
         estado.falha = new TypeError("Conexão recusada: um lado usa TLS, e o outro não");
-        return undefined;
+        return;
       }
       const texto = receber(lidos);
       if (texto === undefined) continue;
@@ -149,9 +158,9 @@ export function abrirEntrada(
         linhas.push((await proxima).value!);
       }
       if (aoReceber) linhas.forEach(aoReceber);
-      return linhas;
+      const continua = tratar(linhas);
+      if (!(continua === true || await continua)) return;
     }
-    return undefined;
   }
 
   return Object.assign(estado, { ler });
@@ -169,13 +178,25 @@ interface Exame {
   readonly falha: Error | undefined;
 }
 
-const decodificador = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const exigente = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const tolerante = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/**
+ * O mesmo que o decodificador exigente, em um terço do tempo: o tolerante põe U+FFFD no lugar do que
+ * não é UTF-8, e só quando há algum (que pode ter vindo assim) é preciso perguntar ao outro.
+ *
+ * @throws {TypeError} se não é UTF-8.
+ */
+function deUtf8(bytes: Uint8Array): string {
+  const texto = tolerante.decode(bytes);
+  return texto.includes("\ufffd") ? exigente.decode(bytes) : texto;
+}
 
 /** Examina um bloco; a linha em curso começou em `inicio`, talvez antes dele. */
 function examinar(bloco: Uint8Array, inicio: number, limite: number): Exame {
   // Quase sempre nada ali pode passar do limite, e basta saber onde acaba a última linha.
   if (bloco.length - inicio > limite) return examinarCadaUma(bloco, inicio, limite);
-  const ultima = bloco.lastIndexOf(10) + 1;
+  const ultima = bloco.at(-1) === 10 ? bloco.length : bloco.lastIndexOf(10) + 1;
   return decodificar(bloco, bloco.length - (ultima > 0 ? ultima : inicio), undefined);
 }
 
@@ -199,7 +220,7 @@ function examinarCadaUma(bloco: Uint8Array, inicio: number, limite: number): Exa
 function decodificar(bloco: Uint8Array, parcial: number, falha: Error | undefined): Exame {
   const fim = fimDosInteiros(bloco);
   try {
-    const texto = decodificador.decode(fim === bloco.length ? bloco : bloco.subarray(0, fim));
+    const texto = deUtf8(fim === bloco.length ? bloco : bloco.subarray(0, fim));
     return { texto, fim, parcial, falha };
   } catch (cause) {
     const erro = new TypeError("Linha recusada: não é UTF-8", { cause });
@@ -212,7 +233,7 @@ function asBoas(bloco: Uint8Array): { texto: string; fim: number } {
   let [texto, fim] = ["", 0];
   for (let n; (n = bloco.indexOf(10, fim)) >= 0; fim = n + 1) {
     try {
-      texto += decodificador.decode(bloco.subarray(fim, n + 1));
+      texto += deUtf8(bloco.subarray(fim, n + 1));
     } catch {
       break;
     }

@@ -22,7 +22,7 @@ import type { Canal } from "./canal.ts";
 import { abrirEntrada, type Entrada, type Separador } from "./entrada.ts";
 import type { Rastro } from "./rastro.ts";
 import { abrirSaida, type Saida } from "./saida.ts";
-import { DE_VERDADE, RELOGIO_MS, type Tempo } from "./tempo.ts";
+import { DE_VERDADE, ESPERA_MS_MAX, type Tempo } from "./tempo.ts";
 import { textoDoErro } from "./texto.ts";
 
 /** Intervalo entre pulsos, em milissegundos: os sinais de vida de uma ligação que deve durar. */
@@ -133,9 +133,10 @@ export function abrirElo<M extends { readonly id?: number | undefined }>(
   }
 
   async function receber() {
-    for (let linhas; (linhas = await entrada.ler());) {
+    await entrada.ler((linhas) => {
       for (const linha of linhas) ler(linha, entregar);
-    }
+      return true;
+    });
     if (entrada.falha) throw entrada.falha;
   }
   receber().then(
@@ -216,25 +217,39 @@ interface Pendente<M> {
 function abrirEspera<M>(nome: string, tempo: Tempo): Espera<M> {
   const pendentes = new Map<number, Pendente<M>>();
   let ultimoId = 0;
-  let pararRelogio: (() => void) | undefined;
+  /** Quando se verificam os prazos: nenhum acaba antes. Sem relógio, nunca. */
+  let proxima = Infinity;
+  let pararRelogio = () => {};
+
+  function acertarRelogio(agora: number, vence: number) {
+    pararRelogio();
+    proxima = vence;
+    if (vence === Infinity) return;
+    pararRelogio = tempo.depois(Math.min(vence - agora, ESPERA_MS_MAX), verificarPrazos);
+  }
 
   function verificarPrazos() {
     const agora = tempo.agora();
+    let primeiro = Infinity;
     for (const [id, { vence, prazo, rejeitar }] of pendentes) {
-      if (vence > agora) continue;
+      if (vence > agora) {
+        primeiro = Math.min(primeiro, vence);
+        continue;
+      }
       pendentes.delete(id);
       rejeitar(falha(`Sem resposta de ${nome} em ${Math.round(prazo)} ms`, { definitivo: false }));
     }
-    pararRelogio = pendentes.size > 0 ? tempo.depois(RELOGIO_MS, verificarPrazos) : undefined;
+    acertarRelogio(agora, primeiro);
   }
 
   return {
     abrir(prazo, agora) {
       const id = ++ultimoId;
+      const vence = agora + prazo;
       const resposta = new Promise<M>((resolver, rejeitar) => {
-        pendentes.set(id, { resolver, rejeitar, prazo, vence: agora + prazo });
+        pendentes.set(id, { resolver, rejeitar, prazo, vence });
       });
-      if (prazo < Infinity) pararRelogio ??= tempo.depois(RELOGIO_MS, verificarPrazos);
+      if (vence < proxima) acertarRelogio(agora, vence);
       return { id, resposta };
     },
     responder(id, resposta) {
@@ -242,7 +257,7 @@ function abrirEspera<M>(nome: string, tempo: Tempo): Espera<M> {
       pendentes.delete(id);
     },
     desistir(motivo, definitivo) {
-      pararRelogio?.();
+      pararRelogio();
       for (const { rejeitar } of pendentes.values()) rejeitar(falha(motivo, { definitivo }));
       pendentes.clear();
     },

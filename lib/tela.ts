@@ -15,8 +15,11 @@
 import { abrirSaida } from "./saida.ts";
 import { textoDoErro } from "./texto.ts";
 
-/** Quanto uma linha de stdout espera por outras, em milissegundos: uma escrita para cada custaria caro. */
-const TELA_INTERVALO_MS = 10;
+/**
+ * Entre duas escritas em stdout, em milissegundos. A primeira linha sai logo; as que vêm atrás dela
+ * vão juntas na seguinte: cada escrita acorda outra thread, e uma por linha custaria caro.
+ */
+const TELA_INTERVALO_MS = 25;
 
 /** Caracteres à espera de uma saída que ninguém lê; além, as linhas novas se perdem e são contadas. */
 const TELA_MAX = 16 * 1024 * 1024;
@@ -50,6 +53,13 @@ export function abrirTela(): Tela {
   let caracteres = 0;
   let perdidas = 0;
   let marcada: ReturnType<typeof setTimeout> | undefined;
+  let proxima = 0;
+
+  function marcar() {
+    const agora = performance.now();
+    proxima = Math.max(agora, proxima + TELA_INTERVALO_MS);
+    marcada = setTimeout(soltar, proxima - agora);
+  }
 
   function soltar() {
     clearTimeout(marcada);
@@ -78,7 +88,7 @@ export function abrirTela(): Tela {
       }
       linhas.push(texto);
       caracteres += texto.length + 1;
-      marcada ??= setTimeout(soltar, TELA_INTERVALO_MS);
+      if (marcada === undefined) marcar();
     },
     erro,
     aviso: (texto) => erro(emTerminal ? texto : `${new Date().toISOString()} ${texto}`),

@@ -31,12 +31,16 @@ export class ClienteDoPainel implements AsyncDisposable {
   readonly #servidores: readonly Alcance[];
   readonly #cliente: Cliente;
   /** O servidor escolhido para o pedido que se está a fazer; nenhum, sorteia-se. */
-  #escolhas: number[] = [];
+  #escolhido: number | undefined;
 
   constructor(servidores: readonly Alcance[]) {
     this.#servidores = servidores;
-    // Só o sorteio se troca: a primeira volta dele põe o escolhido à frente dos outros.
-    const acaso = () => this.#escolhas.shift() ?? MUNDO.acaso();
+    // Só o sorteio se troca: o primeiro número dele é o que tira o escolhido de todos.
+    const acaso = () => {
+      const escolhido = this.#escolhido;
+      this.#escolhido = undefined;
+      return escolhido === undefined ? MUNDO.acaso() : (escolhido + 0.5) / servidores.length;
+    };
     this.#cliente = new Cliente(
       servidores.map(({ porta }) => ({ ip: "127.0.0.1", porta })),
       { prazo: PRAZO_MS, repetir: false },
@@ -119,12 +123,12 @@ export class ClienteDoPainel implements AsyncDisposable {
     servidor: number | undefined,
     pedir: () => Promise<T>,
   ): Promise<T> {
-    if (servidor !== undefined) this.#escolhas = sorteioDe(servidor, this.#servidores.length);
+    this.#escolhido = servidor;
     const espera = { pedido };
     this.#aEspera.add(espera);
     try {
       const resposta = pedir();
-      this.#escolhas = [];
+      this.#escolhido = undefined;
       return await resposta;
     } finally {
       this.#aEspera.delete(espera);
@@ -143,14 +147,4 @@ export class ClienteDoPainel implements AsyncDisposable {
       texto,
     );
   }
-}
-
-/**
- * O acaso que, numa troca de Fisher-Yates do fim para o princípio, põe um item em primeiro e deixa
- * os outros como estavam.
- */
-function sorteioDe(item: number, quantos: number): number[] {
-  const acasos: number[] = [];
-  for (let i = quantos - 1; i > 0; i--) acasos.push(((i === item ? 0 : i) + 0.5) / (i + 1));
-  return acasos;
 }

@@ -24,7 +24,7 @@ function canalDe(bytes: Uint8Array, pedaco: (resta: number) => number) {
 
 async function lerLinhas(entrada: Entrada): Promise<string[]> {
   const todas: string[] = [];
-  for (let linhas; (linhas = await entrada.ler());) todas.push(...linhas);
+  await entrada.ler((linhas) => todas.push(...linhas) > 0);
   return todas;
 }
 
@@ -47,6 +47,20 @@ Deno.test("abrirEntrada() dá as mesmas linhas como quer que os bytes venham par
       assertEquals(lido, { linhas: linhas.map(([linha]) => linha), falha: undefined });
     },
   );
+});
+
+Deno.test("abrirEntrada() não perde um caractere partido onde o buffer acaba, e cresce ou diminui", async () => {
+  // U+FFFD também é um caractere. De cada começo, outro fica a meio onde o buffer acaba.
+  const texto = "é漢😀\ufffd".repeat(3);
+  const compridas = Array.from({ length: 4_000 }, () => texto);
+  const curtas = Array.from({ length: 100 }, (_, n) => `curta ${n}`);
+  for (let n = 0; n < texto.length; n++) {
+    const linhas = ["x".repeat(n), ...compridas, ...curtas, ...compridas];
+    const bytes = utf8(linhas.join("\n") + "\n");
+    const meio = bytes.length / 2;
+    const pedaco = (resta: number) => Math.abs(resta - meio) < 1_000 ? 20 : resta;
+    assertEquals(await lerTudo(bytes, 1000, pedaco), { linhas, falha: undefined });
+  }
 });
 
 Deno.test("abrirEntrada() aceita uma linha no limite e recusa a um byte dele", async () => {
@@ -107,5 +121,5 @@ Deno.test("abrirEntrada() não entrega a linha que o fim da conexão cortou", as
 Deno.test("abrirEntrada() passa adiante o erro do canal", async () => {
   const canal = { read: () => Promise.reject(new Deno.errors.ConnectionReset("caiu")) };
   const entrada = abrirEntrada(canal, new TextLineStream(), () => 10);
-  await assertRejects(() => entrada.ler(), Deno.errors.ConnectionReset);
+  await assertRejects(() => lerLinhas(entrada), Deno.errors.ConnectionReset);
 });

@@ -39,7 +39,9 @@ async function conferir({ montagem }: Corrida, keys: readonly string[]): Promise
 async function encenar(corrida: Corrida, cena: string): Promise<void> {
   await corrida.pedir({ pedir: "cena", cena });
   const encenacao = corrida.encenacao!;
-  await encenacao.fim;
+  let acabou = false;
+  encenacao.fim.then(() => acabou = true);
+  await ate(() => acabou, `a cena ${cena} acabar`);
   assertEquals(encenacao.erro, undefined);
 }
 
