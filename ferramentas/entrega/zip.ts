@@ -34,7 +34,9 @@ export async function fazerZip(
 async function codigoDaEntrega(fontes: Fontes): Promise<Fontes> {
   const bibliotecas = bibliotecasDe(fontes);
   const arquivo = (nome: string) => `biblioteca/${nome.split("/").at(-1)}.js`;
-  const pacotes = bibliotecas.map(async (nome) => [arquivo(nome), await empacotar(nome)] as const);
+  // Um de cada vez: dois `deno bundle`, numa máquina que ainda não tem o esbuild, estorvam-se a pô-lo.
+  const pacotes: [string, string][] = [];
+  for (const nome of bibliotecas) pacotes.push([arquivo(nome), await empacotar(nome)]);
   const { version, tasks, compilerOptions } = JSON.parse(
     await Deno.readTextFile(new URL("deno.json", RAIZ)),
   );
@@ -55,7 +57,7 @@ async function codigoDaEntrega(fontes: Fontes): Promise<Fontes> {
   return {
     ...fontes,
     "deno.json": JSON.stringify(configuracao, undefined, 2) + "\n",
-    ...Object.fromEntries(await Promise.all(pacotes)),
+    ...Object.fromEntries(pacotes),
   };
 }
 
