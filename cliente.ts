@@ -283,10 +283,10 @@ export class Cliente {
   ): Promise<{ resposta: Corpo; servidor: string }> {
     for (let tentativa = 0;; tentativa++) {
       let motivo = "";
-      const porTentar = [...this.#servidores];
+      let porTentar = this.#servidores;
       // Parte do prazo é dos servidores que ainda não tentou; menos para um PUT enviado.
       for (let faltam = porTentar.length; faltam > 0; faltam--) {
-        const ligacao = tirarAoAcaso(porTentar, this.#mundo);
+        const ligacao = porTentar[Math.floor(this.#mundo.acaso() * faltam)]!;
         if (this.#fechado) throw falha("Cliente fechado", { definitivo: true });
         let { elo } = ligacao;
         try {
@@ -302,6 +302,7 @@ export class Cliente {
           const outro = !elo || pedido.tipo === "GET" || falhaDefinitiva(erro);
           if (!outro || this.#resta(fim, agora) === 0) throw erro;
           motivo = textoDoErro(erro);
+          porTentar = porTentar.filter((outra) => outra !== ligacao);
         }
       }
       if (!this.#repetir || !await this.#esperar(tentativa, fim)) {
@@ -544,12 +545,6 @@ function inesperada(resposta: Corpo, servidor: string): Error {
       resposta,
     })
     : falha(`Resposta inesperada do servidor ${servidor}: ${resposta.tipo}`, { definitivo: false });
-}
-
-/** Tira um item ao acaso. */
-function tirarAoAcaso<T>(itens: T[], { acaso }: Mundo): T {
-  const [tirado] = itens.splice(Math.floor(acaso() * itens.length), 1);
-  return tirado!;
 }
 
 // === O estado dos servidores =================================================

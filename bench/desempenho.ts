@@ -30,7 +30,7 @@ import { inteiroEntre, lerOpcao } from "../lib/opcoes.ts";
 import { lerOpcoes, RAIZ } from "../tests/apoio.ts";
 import { fazerValue, type Grupo, medir, type Operador, type Sistema } from "./carga.ts";
 import { desenhar, escreverCsv, type LinhaDoCsv } from "./grafico.ts";
-import { este, PISO } from "./nossos.ts";
+import { esqueleto, este, PISO } from "./nossos.ts";
 import { OUTROS } from "./outros.ts";
 
 /** As keys, e os bytes de todos os values, no máximo: com values grandes, há menos keys. */
@@ -50,9 +50,16 @@ const PRAZO_MS = 60_000;
 /** Sincronizações que medem o disco. */
 const SINCRONIZACOES = 200;
 
-const SISTEMAS: readonly Sistema[] = [este(false), este(true), PISO, ...OUTROS];
+const SISTEMAS: readonly Sistema[] = [
+  este(false),
+  este(true),
+  esqueleto(false),
+  esqueleto(true),
+  PISO,
+  ...OUTROS,
+];
 /** As variantes que em disco não diriam nada de novo. */
-const SO_MEMORIA = ["piso", "este --silencioso"];
+const SO_MEMORIA = ["piso", "este --silencioso", "esqueleto --silencioso"];
 const OPERACOES = ["PUT", "GET"] as const;
 const CONEXOES = ["poucas", "uma por operário"] as const;
 

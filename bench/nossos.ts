@@ -1,5 +1,5 @@
 /**
- * Este programa e o piso, como sistemas a medir.
+ * Este programa, o seu esqueleto e o piso, como sistemas a medir.
  *
  * @module
  */
@@ -9,6 +9,7 @@ import { closeSync, openSync } from "node:fs";
 import { Cliente } from "../cliente.ts";
 import { AMBIENTE, argumentosDoServidor, MAPA, portasLivres, RAIZ, V8 } from "../tests/apoio.ts";
 import type { Grupo, Sistema } from "./carga.ts";
+import { ligarAoEsqueleto } from "./esqueleto.ts";
 import { ligarAoPiso } from "./piso.ts";
 
 /** Um processo do Deno com a saída num arquivo, como quem redireciona a console. */
@@ -109,3 +110,44 @@ export const PISO: Sistema = {
     };
   },
 };
+
+/** O esqueleto: três servidores. */
+export function esqueleto(silencioso: boolean): Sistema {
+  return {
+    nome: silencioso ? "esqueleto --silencioso" : "esqueleto",
+    falta: () => Promise.resolve(undefined),
+    async iniciar(pasta, duravel): Promise<Grupo> {
+      const portas = portasLivres(3);
+      const modulo = new URL("bench/esqueleto.ts", RAIZ).href;
+      const modo = silencioso ? "silencioso" : "falador";
+      const processos = portas.map((porta, n) => {
+        const args = [`${porta}`, portas.join(), modo, ...duravel ? [`${pasta}/${n}`] : []];
+        return { nome: `esqueleto ${n}`, ...processo(modulo, args, `${pasta}/saida${n}.txt`) };
+      });
+      {
+        using operador = await ligarAoEsqueleto(portas);
+        await operador.put("pronto", "sim");
+      }
+      return {
+        processos,
+        async ligar(operarios, poucas) {
+          const ligacoes = await Promise.all(
+            poucas
+              ? [ligarAoEsqueleto(portas)]
+              : Array.from({ length: operarios }, (_, n) => ligarAoEsqueleto([portas[n % 3]!])),
+          );
+          return {
+            operadores: Array.from({ length: operarios }, (_, n) => ligacoes[poucas ? 0 : n]!),
+            [Symbol.asyncDispose]() {
+              for (const ligacao of ligacoes) ligacao[Symbol.dispose]();
+              return Promise.resolve();
+            },
+          };
+        },
+        async [Symbol.asyncDispose]() {
+          await Promise.all(processos.map(({ matar }) => matar()));
+        },
+      };
+    },
+  };
+}

@@ -21,7 +21,7 @@ export const SISTEMAS = {
 
 /** Cada programa, e as opções só dele. */
 export const PROGRAMAS = {
-  "servidor.ts": ["--v8-flags=--heap-growing-percent=40"],
+  "servidor.ts": ["--v8-flags=--heap-growing-percent=40,--invocation-count-for-turbofan=500"],
   "cliente.ts": [],
   "ponte/ponte.ts": [],
 } as const;

@@ -75,19 +75,22 @@ export function abrirLotes(opcoes: OpcoesDosLotes): QuemTrata {
     opcoes.tratar(conexao, aberta.itens[0], lida);
   }
 
-  async function tratarLote(
+  /** Trata os itens a partir de um; só espera quando é preciso. */
+  function tratarLote(
     conexao: Conexao,
     itens: readonly unknown[],
     lida: number,
     pausar = (espera: Promise<void>) => espera,
-  ): Promise<void> {
+    primeiro = 0,
+  ): Promise<void> | undefined {
     conexao.saida.emLotes = true;
-    for (let n = 0; n < itens.length; n++) {
+    for (let n = primeiro; n < itens.length; n++) {
       if (conexao.fechada) return;
       opcoes.tratar(conexao, itens[n], lida);
       const espera = conexoes().lidas(conexao);
-      if (espera) await pausar(espera);
-      else if (n % limites.itensPorVolta === limites.itensPorVolta - 1) await darAVez(tempo);
+      const cheia = n % limites.itensPorVolta === limites.itensPorVolta - 1;
+      const pausa = espera ? pausar(espera) : cheia ? darAVez(tempo) : undefined;
+      if (pausa) return pausa.then(() => tratarLote(conexao, itens, lida, pausar, n + 1));
     }
   }
 

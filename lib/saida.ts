@@ -123,7 +123,7 @@ export function abrirSaida(
     if (tamanho <= ESCRITA_MAX) linhas = [];
     else ({ parte, tamanho } = tirarParte(linhas));
     juntas = parte.length;
-    texto = (saida.emLotes ? juntarEmLotes(parte) : parte).join("\n");
+    texto = juntas === 1 ? parte[0]! : (saida.emLotes ? juntarEmLotes(parte) : parte).join("\n");
     fim = 0;
     escreverFatia();
   }
@@ -131,13 +131,17 @@ export function abrirSaida(
   function escreverFatia() {
     const inicio = fim;
     fim = fimDaFatia(texto, inicio);
-    const fatia = fim < texto.length ? texto.slice(inicio, fim) : texto.slice(inicio) + "\n";
-    papel = fatia.length <= PAPEL_BYTES / 3
-      ? papeis.pop() ?? new Uint8Array(PAPEL_BYTES)
-      : undefined;
-    bytes = papel
-      ? papel.subarray(0, codificador.encodeInto(fatia, papel).written)
-      : codificador.encode(fatia);
+    const fatia = texto.slice(inicio, fim);
+    const ultima = fim === texto.length;
+    if (fatia.length < PAPEL_BYTES / 3) {
+      papel = papeis.pop() ?? new Uint8Array(PAPEL_BYTES);
+      let { written } = codificador.encodeInto(fatia, papel);
+      if (ultima) papel[written++] = 10;
+      bytes = papel.subarray(0, written);
+    } else {
+      papel = undefined;
+      bytes = codificador.encode(ultima ? fatia + "\n" : fatia);
+    }
     canal.write(bytes).then(continuar, falhar);
   }
 

@@ -192,7 +192,7 @@ export const MAPA = !/^(jsr:|https:)/.test(import.meta.resolve("@std/assert"))
   : [];
 
 /** As opções do V8 da tarefa `server` (docs/decisoes.md). */
-export const V8 = "--v8-flags=--heap-growing-percent=40";
+export const V8 = "--v8-flags=--heap-growing-percent=40,--invocation-count-for-turbofan=500";
 
 /** O ambiente da tarefa `server` (docs/decisoes.md). */
 export const AMBIENTE = {
