@@ -10,7 +10,7 @@
  * `cliente get KEY`, o processo inteiro, e um programa vazio; a memória de um servidor
  * parado, e a de um Deno vazio; o que as linhas da console tiram a GETs e PUTs; mil conexões
  * paradas; GETs e PUTs com mil keys e com um milhão, e a memória depois de cada uma escrita
- * duas vezes, logo e passado um pouco.
+ * duas vezes, logo e passado um pouco; e o mesmo com o esqueleto, que não guarda nem faz mais nada.
  *
  * ```sh
  * deno task bench:custos
@@ -29,8 +29,8 @@ import {
   Programa,
   RAIZ,
 } from "../tests/apoio.ts";
-import { type Grupo, medir, type Operador, residente } from "./carga.ts";
-import { este } from "./nossos.ts";
+import { type Grupo, type Ligacao, medir, type Operador, residente } from "./carga.ts";
+import { esqueleto, este } from "./nossos.ts";
 
 const INICIOS = 5;
 const CONEXOES_PARADAS = 1000;
@@ -152,6 +152,15 @@ async function comparar(um: Caso, outro: Caso): Promise<string> {
   return textos.join("; ");
 }
 
+/** Escreve cada uma de um milhão de keys. */
+async function encher({ operadores }: Ligacao): Promise<void> {
+  let proxima = 0;
+  await Promise.all(Array.from({ length: 512 }, async (_, n) => {
+    const operador = operadores[n % operadores.length]!;
+    while (proxima < KEYS) await operador.put(`key${proxima++}`, VALUE);
+  }));
+}
+
 if (import.meta.main) {
   lerOpcoes("bench:custos", { textos: [], sinais: [] }, () => {});
   const inicios: number[] = [];
@@ -193,12 +202,7 @@ if (import.meta.main) {
     escrever(`sem e com elas: ${comElas}`);
     await paradas[Symbol.asyncDispose]();
 
-    for (let vez = 0; vez < 2; vez++) {
-      let proxima = 0;
-      await Promise.all(Array.from({ length: 512 }, async () => {
-        while (proxima < KEYS) await operadores[0]!.put(`key${proxima++}`, VALUE);
-      }));
-    }
+    for (let vez = 0; vez < 2; vez++) await encher(ligacao);
     const bytes = KEYS * (VALUE.length + `key${KEYS / 2}`.length);
     let passados = 0;
     for (const segundos of [3, 20]) {
@@ -213,6 +217,16 @@ if (import.meta.main) {
     }
     const comUmMilhao = await comparar(casoDeMil, { grupo, operadores, keys: KEYS });
     escrever(`com mil e com um milhão: ${comUmMilhao}`);
+  }
+  {
+    await using mil = await esqueleto(true).iniciar(`${pasta}/mil`, false);
+    await using grupo = await esqueleto(true).iniciar(`${pasta}/outro`, false);
+    await using ligacaoDeMil = await mil.ligar(OPERARIOS, true);
+    await using ligacao = await grupo.ligar(OPERARIOS, true);
+    await encher(ligacao);
+    const deMil = { grupo: mil, operadores: ligacaoDeMil.operadores, keys: 1000 };
+    const deUmMilhao = { grupo, operadores: ligacao.operadores, keys: KEYS };
+    escrever(`o esqueleto, com mil e com um milhão: ${await comparar(deMil, deUmMilhao)}`);
   }
   await Deno.remove(pasta, { recursive: true });
   escrever(`deno ${Deno.version.deno}, ${navigator.hardwareConcurrency} processadores`);

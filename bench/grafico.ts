@@ -54,6 +54,8 @@ export function lerCsv(texto: string): LinhaDoCsv[] {
 const ESTILOS: Readonly<Record<string, { cor: string; traco?: number[] }>> = {
   "este": { cor: "#d1242f" },
   "este --silencioso": { cor: "#d1242f", traco: [5, 3] },
+  "esqueleto": { cor: "#57606a" },
+  "esqueleto --silencioso": { cor: "#57606a", traco: [5, 3] },
   "piso": { cor: "#7d8590", traco: [2, 3] },
   "Redis+WAIT": { cor: "#0969da" },
   "Redis em lotes": { cor: "#0969da", traco: [5, 3] },
@@ -69,8 +71,8 @@ const PESO = { expr: "datum.sistema === 'este' ? 'bold' : 'normal'" };
 /** Em pixels: um quadro, o que há entre dois e em volta de todos, e a altura de um rótulo. */
 const LARGURA = 240;
 const ALTURA = 185;
-const ENTRE = { column: 205, row: 80 };
-const EM_VOLTA = { left: 55, right: 160, top: 104, bottom: 45 };
+const ENTRE = { column: 240, row: 80 };
+const EM_VOLTA = { left: 55, right: 200, top: 118, bottom: 45 };
 const ROTULO = 14;
 
 /** As filas de quadros, de cima para baixo, e os dois lados de cada uma. */
@@ -202,6 +204,7 @@ export function desenhar(linhas: readonly LinhaDoCsv[]): Promise<string> {
       subtitle: [
         `Escalas logarítmicas. Values de ${menor} bytes, menos onde se diz. ` +
         "Junto de cada nome, os pedidos por segundo do último ponto.",
+        "esqueleto: o que o enunciado obriga cada pedido a percorrer, e mais nada.",
         "piso: um processo só, que lê e escreve o mesmo JSON nos sockets do Deno, e mais nada.",
       ],
       fontSize: 17,

@@ -75,23 +75,26 @@ export function abrirLotes(opcoes: OpcoesDosLotes): QuemTrata {
     opcoes.tratar(conexao, aberta.itens[0], lida);
   }
 
-  /** Trata os itens a partir de um; só espera quando é preciso. */
+  /** Trata os itens de um lote; quase sempre de uma vez, sem esperar por nada. */
   function tratarLote(
     conexao: Conexao,
     itens: readonly unknown[],
     lida: number,
     pausar = (espera: Promise<void>) => espera,
-    primeiro = 0,
   ): Promise<void> | undefined {
     conexao.saida.emLotes = true;
-    for (let n = primeiro; n < itens.length; n++) {
-      if (conexao.fechada) return;
-      opcoes.tratar(conexao, itens[n], lida);
-      const espera = conexoes().lidas(conexao);
-      const cheia = n % limites.itensPorVolta === limites.itensPorVolta - 1;
-      const pausa = espera ? pausar(espera) : cheia ? darAVez(tempo) : undefined;
-      if (pausa) return pausa.then(() => tratarLote(conexao, itens, lida, pausar, n + 1));
+    let n = 0;
+    /** Trata os que pode; devolve o que é preciso esperar antes dos outros. */
+    function seguir(): Promise<void> | undefined {
+      while (n < itens.length && !conexao.fechada) {
+        opcoes.tratar(conexao, itens[n++], lida);
+        const espera = conexoes().lidas(conexao);
+        if (espera) return pausar(espera);
+        if (n % limites.itensPorVolta === 0) return darAVez(tempo);
+      }
     }
+    const espera = seguir();
+    return espera && esperarEnquanto(espera, seguir);
   }
 
   /** Quem manda linhas compridas não perde por isso a conexão, a menos que sejam mesmo demais. */
@@ -126,4 +129,15 @@ export function abrirLotes(opcoes: OpcoesDosLotes): QuemTrata {
     linha.length > limites.loteGrande
       ? tratarGrande(conexao, linha, lida)
       : tratarLinha(conexao, linha, lida);
+}
+
+/** Espera, faz, e espera outra vez pelo que isso pede, até nada pedir. */
+async function esperarEnquanto(
+  espera: Promise<void> | undefined,
+  fazer: () => Promise<void> | undefined,
+): Promise<void> {
+  while (espera) {
+    await espera;
+    espera = fazer();
+  }
 }

@@ -62,17 +62,36 @@ export interface OpcoesDaSaida {
 
 const codificador = new TextEncoder();
 
-/** Bytes de um papel: onde se escreve um texto curto, sem pedir memória ao sistema a cada vez. */
-const PAPEL_BYTES = 16 * 1024;
-
 /** Nenhuns bytes. */
 const VAZIO = new Uint8Array();
 
-/** Papéis que se guardam para a próxima escrita; além, deitam-se fora. */
+// Papéis: bytes onde se escreve um texto, e que servem outra vez. Pedir memória ao sistema para cada
+// escrita custa, num texto grande, mais do que codificá-lo.
+
+/** Bytes de um papel pequeno, e quantos se guardam; além, deitam-se fora. */
+const PAPEL_BYTES = 16 * 1024;
 const PAPEIS_MAX = 32;
 
-/** Os papéis que ninguém está usando. */
+/** Bytes de um papel onde cabe qualquer fatia, e quantos há: quem não lê fica com o seu. */
+const GRANDE_BYTES = ESCRITA_MAX * 3 + 1;
+const GRANDES_MAX = 4;
+
 const papeis: Uint8Array<ArrayBuffer>[] = [];
+const grandes: Uint8Array<ArrayBuffer>[] = [];
+let grandesFeitos = 0;
+
+/** Um papel em que cabem tantos caracteres e um fim de linha; `undefined`, não há nenhum livre. */
+function pegarPapel(caracteres: number): Uint8Array<ArrayBuffer> | undefined {
+  if (caracteres * 3 < PAPEL_BYTES) return papeis.pop() ?? new Uint8Array(PAPEL_BYTES);
+  if (grandes.length > 0 || grandesFeitos === GRANDES_MAX) return grandes.pop();
+  grandesFeitos++;
+  return new Uint8Array(GRANDE_BYTES);
+}
+
+function largarPapel(papel: Uint8Array<ArrayBuffer>): void {
+  if (papel.length === GRANDE_BYTES) grandes.push(papel);
+  else if (papeis.length < PAPEIS_MAX) papeis.push(papel);
+}
 
 /** O que já aconteceu: seguir-se-lhe é esperar só que acabe o código síncrono em curso. */
 const PRONTO = Promise.resolve();
@@ -133,15 +152,12 @@ export function abrirSaida(
     fim = fimDaFatia(texto, inicio);
     const fatia = texto.slice(inicio, fim);
     const ultima = fim === texto.length;
-    if (fatia.length < PAPEL_BYTES / 3) {
-      papel = papeis.pop() ?? new Uint8Array(PAPEL_BYTES);
+    papel = pegarPapel(fatia.length);
+    if (papel) {
       let { written } = codificador.encodeInto(fatia, papel);
       if (ultima) papel[written++] = 10;
       bytes = papel.subarray(0, written);
-    } else {
-      papel = undefined;
-      bytes = codificador.encode(ultima ? fatia + "\n" : fatia);
-    }
+    } else bytes = codificador.encode(ultima ? fatia + "\n" : fatia);
     canal.write(bytes).then(continuar, falhar);
   }
 
@@ -152,8 +168,10 @@ export function abrirSaida(
       canal.write(bytes).then(continuar, falhar);
       return;
     }
-    if (papel && papeis.length < PAPEIS_MAX) papeis.push(papel);
-    if (fim < texto.length) return escreverFatia();
+    if (fim < texto.length) {
+      if (papel) largarPapel(papel);
+      return escreverFatia();
+    }
     soltar();
     saida.fila -= tamanho;
     aoEscrever?.(tamanho);
@@ -175,6 +193,7 @@ export function abrirSaida(
 
   /** O que se escreveu não fica na memória à espera da próxima escrita. */
   function soltar() {
+    if (papel) largarPapel(papel);
     texto = "";
     bytes = VAZIO;
     papel = undefined;

@@ -1,6 +1,9 @@
+import { DatabaseSync } from "node:sqlite";
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { fazerValue, medir, type Operador } from "../bench/carga.ts";
+import { ligarAoEsqueleto } from "../bench/esqueleto.ts";
 import { desenhar, escreverCsv, lerCsv, type LinhaDoCsv } from "../bench/grafico.ts";
+import { ate, MAPA, portasLivres, RAIZ } from "./apoio.ts";
 
 /** Uma medida qualquer, com o que a distingue. */
 function linha(outros: Partial<LinhaDoCsv>): LinhaDoCsv {
@@ -68,4 +71,42 @@ Deno.test("desenhar() tem a fila dos tamanhos só se há mais do que um, e os va
   assertEquals(com.match(/>[^<]*por tamanho do value</g)?.length, 2);
   assertEquals(com.match(/>este: 77</g)?.length, 2);
   assertEquals(com.match(/>este: 1 mil</g)?.length, 2);
+});
+
+Deno.test("o esqueleto faz o que se mede: um PUT por qualquer um está nos três, e em disco, nos três discos", async () => {
+  const pasta = await Deno.makeTempDir({ prefix: "kv-esqueleto-" });
+  const portas = portasLivres(3);
+  const args = ["run", "-q", "-A", ...MAPA, new URL("bench/esqueleto.ts", RAIZ).href];
+  const processos = portas.map((porta, n) =>
+    new Deno.Command(Deno.execPath(), {
+      args: [...args, `${porta}`, portas.join(), "falador", `${pasta}/${n}`],
+      stdout: "piped",
+    }).spawn()
+  );
+  const saidas = portas.map(() => "");
+  const lidas = processos.map(async ({ stdout }, n) => {
+    for await (const texto of stdout.pipeThrough(new TextDecoderStream())) saidas[n] += texto;
+  });
+  try {
+    const operadores = await Promise.all(portas.map((porta) => ligarAoEsqueleto([porta])));
+    for (const [n, operador] of operadores.entries()) {
+      await operador.put("cor", `azul ${n}`);
+      for (const outro of operadores) {
+        const { value } = await outro.get("cor") as { value: string };
+        assertEquals(value, `azul ${n}`);
+      }
+    }
+    await ate(() => saidas.every((saida) => saida.includes("azul 2")), "as linhas do último PUT");
+    for (const operador of operadores) operador[Symbol.dispose]();
+  } finally {
+    for (const processo of processos) processo.kill("SIGKILL");
+    await Promise.all([...lidas, ...processos.map(({ status }) => status)]);
+  }
+  for (const n of [0, 1, 2]) {
+    using banco = new DatabaseSync(`${pasta}/${n}/esqueleto.db`);
+    assertEquals(banco.prepare("SELECT value FROM t WHERE key = 'cor'").get()?.value, "azul 2");
+    const replicadas = saidas[n]!.match(/REPLICATION key:cor/g) ?? [];
+    assertEquals(replicadas.length, n === 0 ? 0 : 3);
+  }
+  await Deno.remove(pasta, { recursive: true });
 });

@@ -118,6 +118,52 @@ Deno.test("abrirSaida() em lotes faz um array de várias e deixa uma sozinha com
   ]);
 });
 
+Deno.test("abrirSaida(): enquanto uma escrita não acaba, os bytes dela são só dela, sejam quantas forem", async () => {
+  /** Um canal que só olha os bytes quando a escrita acaba, a meio ou com um erro. */
+  function canalLento(falha: boolean) {
+    const recebido: string[] = [];
+    const acabar: (() => void)[] = [];
+    return {
+      recebido,
+      acabar: () => acabar.splice(0).forEach((fazer) => fazer()),
+      write(bytes: Uint8Array): Promise<number> {
+        return new Promise((resolver, rejeitar) => {
+          acabar.push(() => {
+            recebido.push(new TextDecoder().decode(bytes));
+            if (falha) rejeitar(new Error("caiu"));
+            else resolver(bytes.length);
+          });
+        });
+      },
+    };
+  }
+  // Três rodadas: os bytes de uma servem às seguintes; o último de cada uma falha.
+  for (let rodada = 0; rodada < 3; rodada++) {
+    const textos = Array.from({ length: 12 }, (_, n) => {
+      const letra = String.fromCharCode(97 + n);
+      return `${rodada} ${letra.repeat(n % 2 === 0 ? 30 : 30_000)} é`;
+    });
+    const canais = textos.map((_, n) => canalLento(n === textos.length - 1));
+    const saidas = canais.map((canal) => abrirSaida(canal));
+    saidas.forEach((saida, n) => saida.enviar(textos[n]!));
+    await proximaVolta();
+    // De trás para a frente, e cada uma que acaba começa outra.
+    for (const [n, canal] of [...canais.entries()].reverse()) {
+      canal.acabar();
+      await proximaVolta();
+      saidas[n]!.enviar(`depois ${textos[n]}`);
+      await proximaVolta();
+    }
+    canais.forEach((canal) => canal.acabar());
+    await Promise.all(saidas.map((saida) => saida.esvaziar()));
+    for (const [n, { recebido }] of canais.entries()) {
+      const primeira = `${textos[n]}\n`;
+      const caiu = n === textos.length - 1;
+      assertEquals(recebido, caiu ? [primeira] : [primeira, `depois ${primeira}`]);
+    }
+  }
+});
+
 Deno.test("abrirSaida() escreve uma fila enorme aos pedaços", async () => {
   const canal = canalQueGuarda();
   const saida = abrirSaida(canal);
