@@ -193,7 +193,9 @@ Deno.test("a versão do Deno que se pede ao npx é uma só", () => {
 Deno.test("o menu de `deno task` lê-se: cada tarefa com uma frase curta e um comando que cabe", () => {
   for (const [nome, { description, command }] of Object.entries(tasks)) {
     assert(description.length > 10 && description.length <= 75, `${nome}: ${description}`);
-    assert(command.length <= 190, `${nome}: ${command.length} caracteres`);
+    // O servidor leva também o ambiente do malloc e as opções do V8.
+    const cabem = nome === "server" ? 190 : 150;
+    assert(command.length <= cabem, `${nome}: ${command.length} caracteres`);
   }
   assertEquals(Object.keys(tasks).slice(0, 3), ["demo", "server", "client"]);
 });

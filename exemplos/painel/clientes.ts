@@ -35,12 +35,9 @@ export class ClienteDoPainel implements AsyncDisposable {
 
   constructor(servidores: readonly Alcance[]) {
     this.#servidores = servidores;
-    // Só o sorteio se troca: o primeiro número dele é o que tira o escolhido de todos.
-    const acaso = () => {
-      const escolhido = this.#escolhido;
-      this.#escolhido = undefined;
-      return escolhido === undefined ? MUNDO.acaso() : (escolhido + 0.5) / servidores.length;
-    };
+    // Só o sorteio se troca: enquanto se faz um pedido, é o número que tira o escolhido de todos.
+    const acaso = () =>
+      this.#escolhido === undefined ? MUNDO.acaso() : (this.#escolhido + 0.5) / servidores.length;
     this.#cliente = new Cliente(
       servidores.map(({ porta }) => ({ ip: "127.0.0.1", porta })),
       { prazo: PRAZO_MS, repetir: false },
