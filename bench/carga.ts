@@ -85,6 +85,33 @@ export function fazerValue(bytes: number): string {
   return palavras.join(" ").slice(0, bytes).padEnd(bytes, ".");
 }
 
+/** As keys, e os bytes de todos os values, no máximo: com values grandes, há menos keys. */
+const KEYS = 1000;
+const TABELA_BYTES_MAX = 10_000_000;
+/** Os PUTs ao mesmo tempo ao encher a tabela. */
+const ENCHER = 50;
+
+/** Os pedidos que se medem com values de tantos bytes, de uma key ao acaso; e como se enche a tabela delas. */
+export function pedidosDe(bytes: number) {
+  const value = fazerValue(bytes);
+  const keys = Math.max(1, Math.min(KEYS, Math.floor(TABELA_BYTES_MAX / bytes)));
+  const key = () => `key${Math.floor(Math.random() * keys)}`;
+  return {
+    fazer: {
+      PUT: (operador: Operador) => operador.put(key(), value),
+      GET: (operador: Operador) => operador.get(key()),
+    },
+    async encher(operadores: readonly Operador[]): Promise<void> {
+      for (let n = 0; n < keys; n += ENCHER) {
+        const destes = Array.from({ length: Math.min(ENCHER, keys - n) }, (_, i) => n + i);
+        await Promise.all(
+          destes.map((i) => operadores[i % operadores.length]!.put(`key${i}`, value)),
+        );
+      }
+    },
+  };
+}
+
 /** Tiques de relógio por segundo em /proc (sempre 100 no Linux de hoje). */
 const TIQUES = 100;
 

@@ -29,19 +29,14 @@
 
 import { inteiroEntre, lerOpcao } from "../lib/opcoes.ts";
 import { lerOpcoes, RAIZ } from "../tests/apoio.ts";
-import { fazerValue, type Grupo, medir, type Operador, type Sistema } from "./carga.ts";
+import { type Grupo, medir, type Operador, pedidosDe, type Sistema } from "./carga.ts";
 import { desenhar, escreverCsv, type LinhaDoCsv } from "./grafico.ts";
 import { esqueleto, este, PISO } from "./nossos.ts";
 import { OUTROS } from "./outros.ts";
 
-/** As keys, e os bytes de todos os values, no máximo: com values grandes, há menos keys. */
-const KEYS = 1000;
-const TABELA_BYTES_MAX = 10_000_000;
 /** Os bytes de um value; com o primeiro mede-se tudo, com os outros só `COM_OS_MAIORES`. */
 const TAMANHOS: readonly number[] = [100, 10_000, 100_000];
 const COM_OS_MAIORES = { conexoes: "poucas", c: 16, modo: "memória" } as const;
-/** Os PUTs ao mesmo tempo ao encher a tabela. */
-const ENCHER = 50;
 /** Quanto se trabalha sem contar, antes de cada medida, em milissegundos. */
 const AQUECER_MS = 1000;
 /** Quanto se trabalha sem contar num grupo que acabou de começar, em medidas. */
@@ -86,18 +81,6 @@ function variantes({ cs, tamanhos }: Corrida, modo: LinhaDoCsv["modo"]): Variant
   return [...comuns, ...maiores.map((bytes) => ({ conexoes, c, bytes }))];
 }
 
-async function encher(
-  operadores: readonly Operador[],
-  { keys, value }: { keys: number; value: string },
-): Promise<void> {
-  for (let n = 0; n < keys; n += ENCHER) {
-    const destes = Array.from({ length: Math.min(ENCHER, keys - n) }, (_, i) => n + i);
-    await Promise.all(
-      destes.map((i) => operadores[i % operadores.length]!.put(`key${i}`, value)),
-    );
-  }
-}
-
 /** Mede um grupo numa variante; lança se um pedido falha, ou se o prazo passa. */
 async function medirVariante(
   grupo: Grupo,
@@ -105,18 +88,12 @@ async function medirVariante(
   ms: number,
 ): Promise<LinhaDoCsv[]> {
   const { modo, conexoes, c, bytes } = variante;
-  const value = fazerValue(bytes);
-  const keys = Math.max(1, Math.min(KEYS, Math.floor(TABELA_BYTES_MAX / bytes)));
-  const key = () => `key${Math.floor(Math.random() * keys)}`;
-  const fazer = {
-    PUT: (operador: Operador) => operador.put(key(), value),
-    GET: (operador: Operador) => operador.get(key()),
-  };
+  const { fazer, encher } = pedidosDe(bytes);
   await using ligacao = await grupo.ligar(c, conexoes === "poucas");
   const { operadores } = ligacao;
   const trabalhar = async () => {
     const linhas: LinhaDoCsv[] = [];
-    await encher(operadores, { keys, value });
+    await encher(operadores);
     for (const operacao of modo === "disco" ? ["PUT"] as const : OPERACOES) {
       const medida = await medir(operadores, fazer[operacao], grupo, { ms, aquecer: AQUECER_MS });
       linhas.push({ ...variante, operacao, ...medida });

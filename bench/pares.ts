@@ -17,20 +17,12 @@
 
 import { inteiroEntre, lerOpcao } from "../lib/opcoes.ts";
 import { lerOpcoes } from "../tests/apoio.ts";
-import {
-  fazerValue,
-  type Grupo,
-  type Medida,
-  medir,
-  type Operador,
-  type Sistema,
-} from "./carga.ts";
+import { type Grupo, type Medida, medir, type Operador, pedidosDe, type Sistema } from "./carga.ts";
 import { esqueleto, este, PISO } from "./nossos.ts";
 import { OUTROS } from "./outros.ts";
 
 const FATIA = { ms: 400, aquecer: 50 };
 const ACORDAR = { ms: 1_500, aquecer: 0 };
-const TABELA_BYTES_MAX = 10_000_000;
 
 const [falador, calado] = [este(false), este(true)];
 const [esqueletoFalador, esqueletoCalado] = [esqueleto(false), esqueleto(true)];
@@ -91,13 +83,7 @@ type Medidas = { [operacao in Operacao]?: Medida[][] };
 async function umComeco(carga: Carga, fatias: number, roda: number): Promise<Medidas> {
   const { operacoes, poucas, c, bytes, duravel, sistemas } = carga;
   const pasta = await Deno.makeTempDir({ prefix: "bench-" });
-  const value = fazerValue(bytes);
-  const keys = Math.min(1000, TABELA_BYTES_MAX / bytes);
-  const key = () => `key${Math.floor(Math.random() * keys)}`;
-  const fazer = {
-    PUT: (operador: Operador) => operador.put(key(), value),
-    GET: (operador: Operador) => operador.get(key()),
-  };
+  const { fazer, encher } = pedidosDe(bytes);
   const medidas: Medidas = {};
   {
     await using tudo = new AsyncDisposableStack();
@@ -106,7 +92,7 @@ async function umComeco(carga: Carga, fatias: number, roda: number): Promise<Med
       await Deno.mkdir(`${pasta}/${n}`);
       const grupo = tudo.use(await sistema.iniciar(`${pasta}/${n}`, duravel));
       const { operadores } = tudo.use(await grupo.ligar(c, poucas));
-      for (let k = 0; k < keys; k++) await operadores[k % c]!.put(`key${k}`, value);
+      await encher(operadores);
       grupos.push({ grupo, operadores });
     }
     for (const operacao of operacoes) {
@@ -134,8 +120,8 @@ function relatar(nome: string, carga: Carga, comecos: readonly Medidas[]): void 
       for (const [de, um] of sistemas.entries()) {
         if (!nossos.includes(um)) continue;
         for (const [por, outro] of sistemas.entries()) {
-          const comparam = !nossos.includes(outro) || um.nome === outro.nome.split(" ")[0];
-          if (!comparam || um === outro) continue;
+          const comparam = !nossos.includes(outro) || outro.nome.startsWith(`${um.nome} `);
+          if (!comparam) continue;
           const razoes = comecos.map((medidas) => {
             const fatias = medidas[operacao]!;
             return fatias[de]!.map((fatia, n) => fatia[campo] / fatias[por]![n]![campo]);
