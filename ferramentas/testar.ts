@@ -1,6 +1,6 @@
 /**
- * Os testes todos: os do sistema, e ao lado deles os do painel, que passam o tempo à espera do
- * navegador. O que os do painel dizem vem no fim, inteiro.
+ * Os testes todos, em duas filas: os do sistema, e ao lado os do que está à volta dele, que passam o
+ * tempo à espera de um navegador, do etcd, do compilador. O que estes dizem vem no fim, inteiro.
  *
  * ```sh
  * deno task test
@@ -11,8 +11,17 @@
 
 const RAIZ = new URL("../", import.meta.url);
 
-/** Onde estão os testes do painel. */
-const DO_PAINEL = "tests/painel";
+/** Testes do que está à volta do sistema. */
+const A_VOLTA = [
+  "tests/lib/",
+  "tests/painel/",
+  "tests/projeto/",
+  "tests/ponte/",
+  "tests/conformidade/",
+];
+
+/** Pastas cujos exemplos, na documentação, também são testes. */
+const COM_EXEMPLOS = ["lib/", "ferramentas/", "ponte/", "exemplos/painel/"];
 
 const OPCOES = [
   ...["test", "--doc", "-NRW", "--allow-run", "--trace-leaks"],
@@ -21,12 +30,10 @@ const OPCOES = [
   ...Deno.args,
 ];
 
-/** Os do sistema: os módulos também, cujos exemplos são testes. */
-function doSistema(): string[] {
-  const modulos = [...Deno.readDirSync(RAIZ)].map(({ name }) => name).filter((nome) =>
-    nome.endsWith(".ts")
-  );
-  return [`--ignore=${DO_PAINEL}`, "tests/", "lib/", "ferramentas/", "ponte/", ...modulos.sort()];
+/** Os módulos da raiz, que têm exemplos. */
+function modulos(): string[] {
+  return [...Deno.readDirSync(RAIZ)].map(({ name }) => name).filter((nome) => nome.endsWith(".ts"))
+    .sort();
 }
 
 function comecar(args: readonly string[], saida: "inherit" | "piped"): Deno.ChildProcess {
@@ -40,9 +47,9 @@ function comecar(args: readonly string[], saida: "inherit" | "piped"): Deno.Chil
 }
 
 if (import.meta.main) {
-  const painel = comecar([`${DO_PAINEL}/`, "exemplos/painel/"], "piped").output();
-  const sistema = await comecar(doSistema(), "inherit").status;
-  const { code, stdout, stderr } = await painel;
+  const aVolta = comecar([...A_VOLTA, ...COM_EXEMPLOS, ...modulos()], "piped").output();
+  const sistema = await comecar([`--ignore=${A_VOLTA}`, "tests/"], "inherit").status;
+  const { code, stdout, stderr } = await aVolta;
   await new Blob([stderr, stdout]).stream().pipeTo(Deno.stdout.writable);
   Deno.exitCode = sistema.code || code;
 }

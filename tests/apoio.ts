@@ -8,7 +8,12 @@
 import { assert } from "@std/assert";
 import { type Argumentos, lerArgumentos } from "../lib/opcoes.ts";
 import type { GetRespondido, RespostaDoGet } from "../cliente.ts";
-import { type OpcoesDoServidor, Servidor } from "../servidor.ts";
+import {
+  MUNDO_DO_SERVIDOR,
+  type MundoDoServidor,
+  type OpcoesDoServidor,
+  Servidor,
+} from "../servidor.ts";
 
 /** Prazo de tudo o que um teste espera, em milissegundos: folgado, só para não pender. */
 const ESPERA_MS = 20_000;
@@ -153,6 +158,7 @@ export interface Grupo extends AsyncDisposable {
 export async function iniciarGrupo(
   replicas = 2,
   opcoes: { readonly [n: number]: OpcoesDoServidor } = {},
+  mundos: { readonly [n: number]: MundoDoServidor } = {},
 ): Promise<Grupo> {
   const servidores: Servidor[] = [];
   const linhas: string[][] = [];
@@ -169,7 +175,7 @@ export async function iniciarGrupo(
         imprimir: (linha) => impressas!.push(linha),
         avisar: (linha) => avisadas!.push(linha),
         ...opcoes[n],
-      }),
+      }, mundos[n]),
     );
   }
   return {
@@ -179,6 +185,27 @@ export async function iniciarGrupo(
     avisos,
     async [Symbol.asyncDispose]() {
       await Promise.all(servidores.map((servidor) => servidor.parar()));
+    },
+  };
+}
+
+/** Um atraso que acaba quando o teste quer, e não com o tempo: nele cabe o que for preciso ver. */
+export function segurarAtraso() {
+  const atraso = 600_000;
+  const segurados: (() => void)[] = [];
+  const mundo: MundoDoServidor = {
+    ...MUNDO_DO_SERVIDOR,
+    depois(ms, fazer) {
+      if (ms !== atraso) return MUNDO_DO_SERVIDOR.depois(ms, fazer);
+      segurados.push(fazer);
+      return () => {};
+    },
+  };
+  return {
+    opcoes: { atraso },
+    mundo,
+    soltar() {
+      for (const fazer of segurados.splice(0)) fazer();
     },
   };
 }

@@ -9,8 +9,8 @@ const SEM_SINAIS = Deno.build.os === "windows";
 Deno.test("Ctrl-C: o servidor termina os PUTs em curso, recusa novos, e sai com 0", {
   ignore: SEM_SINAIS,
 }, async () => {
-  await using grupo = await iniciarTres(["--dados", "--atraso=700"]);
-  assertEquals((await grupo.pedir(1, { tipo: "PUT", key: "k", value: "antes" })).tipo, "PUT_OK");
+  await using grupo = await iniciarTres(["--dados", "--atraso=3000"]);
+  await ate(() => grupo.programas[0]!.avisos.includes("aceita PUTs"), "o líder aceitar PUTs");
   await using fio = await grupo.abrir(0);
   await fio.enviar({ tipo: "PUT", id: 1, key: "k", value: "v" });
   await grupo.programas[0]!.linha(/^Cliente .* PUT key:k value:v$/);

@@ -5,13 +5,13 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { ate, Fio } from "./apoio.ts";
+import { ate } from "./apoio.ts";
 import {
   abrirMaquinas,
   conferir,
+  deixarSoNoLider,
   type Maquinas,
   perderOLider,
-  tabelaDe,
 } from "./apoio/maquinas.ts";
 
 const put = (key: string, value: string) => ({ tipo: "PUT", key, value });
@@ -20,18 +20,7 @@ const comDados = (grupo: Maquinas, n: number) => `--dados=${grupo.dados(n)}`;
 
 /** O líder, 0, fica com um PUT por confirmar, e todos param; 1 e 2 confirmam outro sem ele. */
 async function seguirSemOLider(grupo: Maquinas) {
-  await grupo.comecar(0, 0, comDados(grupo, 0));
-  for (const n of [1, 2]) await grupo.comecar(n, 0, comDados(grupo, n), "--atraso=300");
-  await grupo.pronta(0);
-  assertEquals((await grupo.pedir(1, put("k", "de todos"))).tipo, "PUT_OK");
-  await using fio = await Fio.abrir(grupo.enderecos[0]!);
-  await fio.enviar({ id: 1, ...put("k", "só do líder") });
-  await ate(async () => (await grupo.pedir(0, get("k"))).value === "só do líder", "inserir");
-  await ate(
-    async () => (await tabelaDe(`${grupo.dados(0)}/tabela.sqlite`)).get("k")![0] === "só do líder",
-    "o líder gravar",
-  );
-  await grupo.matar(0, 1, 2);
+  await deixarSoNoLider(grupo);
   await grupo.comecar(1, 1, comDados(grupo, 1), "--replicas=1");
   await grupo.comecar(2, 1, comDados(grupo, 2));
   await grupo.pronta(1);

@@ -6,10 +6,11 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { ate, atendendo, Fio } from "./apoio.ts";
+import { ate, atendendo } from "./apoio.ts";
 import {
   abrirMaquinas,
   conferir,
+  deixarSoNoLider,
   escreverSempre,
   type Maquinas,
   perderOLider,
@@ -68,18 +69,7 @@ Deno.test("a máquina do líder perdeu-se, só com memória: um líder vazio no 
 
 Deno.test("o líder antigo que volta ao lado do novo não aceita PUTs; como seguidor, recebe a história do grupo", async () => {
   await using grupo = await abrirMaquinas(3);
-  // O líder fica com um PUT que mais ninguém tem.
-  await grupo.comecar(0, 0, comDados(grupo, 0));
-  for (const n of [1, 2]) await grupo.comecar(n, 0, comDados(grupo, n), "--atraso=300");
-  await grupo.pronta(0);
-  assertEquals((await grupo.pedir(1, put("k", "de todos"))).tipo, "PUT_OK");
-  await using fio = await Fio.abrir(grupo.enderecos[0]!);
-  await fio.enviar({ id: 1, ...put("k", "só do líder") });
-  await ate(
-    async () => (await grupo.pedir(0, { tipo: "GET", key: "k" })).value === "só do líder",
-    "o líder inserir",
-  );
-  await grupo.matar(0, 1, 2);
+  await deixarSoNoLider(grupo);
 
   await grupo.comecar(1, 1, comDados(grupo, 1), "--replicas=1");
   await grupo.comecar(2, 1, comDados(grupo, 2));

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { ate, Fio, iniciarGrupo, type Json, portasLivres } from "./apoio.ts";
+import { ate, Fio, iniciarGrupo, type Json, portasLivres, segurarAtraso } from "./apoio.ts";
 import { get, put } from "./apoio/protocolo.ts";
 import { sorteio } from "./falhas/acaso.ts";
 import { Retransmissor } from "./falhas/retransmissor.ts";
@@ -33,7 +33,8 @@ Deno.test("Servidor PUT_OK só vem depois que todos os servidores têm o value",
 });
 
 Deno.test("Servidor atende GETs enquanto um PUT espera por um servidor lento, que pede TRY_OTHER", async () => {
-  await using grupo = await iniciarGrupo(2, { 2: { atraso: 1500 } });
+  const segurado = segurarAtraso();
+  await using grupo = await iniciarGrupo(2, { 2: segurado.opcoes }, { 2: segurado.mundo });
   const [lider, rapido, lento] = await Promise.all(grupo.enderecos.map((e) => Fio.abrir(e)));
   await using _lider = lider!;
   await using _rapido = rapido!;
@@ -49,6 +50,7 @@ Deno.test("Servidor atende GETs enquanto um PUT espera por um servidor lento, qu
     "TRY_OTHER_SERVER_OR_LATER",
   );
   assertEquals((await lento!.pedir(get(4, "k"))).value, null);
+  segurado.soltar();
   assertEquals(await rapido!.receber(), { tipo: "PUT_OK", id: 1, key: "k", timestamp: 1 });
   assertEquals((await lento!.pedir(get(5, "k", visto.timestamp))).value, "v");
 });
@@ -81,10 +83,13 @@ Deno.test("Servidor com o líder longe: o PUT encaminhado é recusado no prazo, 
 });
 
 Deno.test("Servidor que não confirma no prazo: ERRO não definitivo, e o value chega depois", async () => {
-  await using grupo = await iniciarGrupo(1, { 0: { prazo: 200 }, 1: { atraso: 600 } });
+  const segurado = segurarAtraso();
+  const opcoes = { 0: { prazo: 200 }, 1: segurado.opcoes };
+  await using grupo = await iniciarGrupo(1, opcoes, { 1: segurado.mundo });
   await using fio = await Fio.abrir(grupo.enderecos[0]!);
   const resposta = await fio.pedir(put(1, "k", "v"));
   assertEquals([resposta.tipo, resposta.definitivo], ["ERRO", false]);
+  segurado.soltar();
   await using seguidor = await Fio.abrir(grupo.enderecos[1]!);
   await ate(async () => (await seguidor.pedir(get(2, "k"))).value === "v", "o value chegar");
   assert(!grupo.linhas[0]!.some((linha) => linha.startsWith("Enviando PUT_OK")));

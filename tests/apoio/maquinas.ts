@@ -5,7 +5,7 @@
  * @module
  */
 
-import { assert } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { Cliente } from "../../cliente.ts";
 import type { Seguranca } from "../../lib/seguranca.ts";
 import { ate, atendendo, Fio, type Json, portasLivres, Programa } from "../apoio.ts";
@@ -135,6 +135,28 @@ export async function conferir(
     const { value: lido, timestamp: quando } = await grupo.pedir(n, { tipo: "GET", key });
     assert(quando > timestamp || (quando === timestamp && lido === value), `${key} em ${n}`);
   }
+}
+
+/**
+ * Três com dados, de que o líder, 0, tem em disco um PUT da key `k` que mais ninguém tem: os outros
+ * receberam-no, e não o aplicam. Ficam parados.
+ */
+export async function deixarSoNoLider(grupo: Maquinas): Promise<void> {
+  const put = (value: string) => ({ tipo: "PUT", key: "k", value });
+  const comecar = (n: number, ...opcoes: string[]) =>
+    grupo.comecar(n, 0, `--dados=${grupo.dados(n)}`, ...opcoes);
+  await Promise.all([0, 1, 2].map((n) => comecar(n)));
+  await grupo.pronta(0);
+  assertEquals((await grupo.pedir(1, put("de todos"))).tipo, "PUT_OK");
+  await grupo.matar(1, 2);
+  for (const n of [1, 2]) await comecar(n, "--atraso=600000");
+  await using fio = await Fio.abrir(grupo.enderecos[0]!);
+  await fio.enviar({ id: 1, ...put("só do líder") });
+  await ate(async () => {
+    const tabela = await tabelaDe(`${grupo.dados(0)}/tabela.sqlite`);
+    return tabela.get("k")![0] === "só do líder";
+  }, "o líder gravar");
+  await grupo.matar(0, 1, 2);
 }
 
 /** Três só com memória, em que um cliente escreveu, e de que se perde o líder. Devolve o cliente, parado. */

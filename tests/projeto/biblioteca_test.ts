@@ -6,7 +6,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { MAPA, RAIZ } from "./apoio.ts";
+import { MAPA, RAIZ } from "../apoio.ts";
 
 /** O que a seção do README mostra. */
 async function lerSecao(): Promise<{ exemplo: string; comandos: string[]; config: string }> {

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { comandoDe, type Programa, PROGRAMAS, SISTEMAS } from "../ferramentas/compilar.ts";
-import { MAPA, RAIZ } from "./apoio.ts";
+import { comandoDe, type Programa, PROGRAMAS, SISTEMAS } from "../../ferramentas/compilar.ts";
+import { MAPA, RAIZ } from "../apoio.ts";
 
 /** Este sistema: o runtime que se tem à mão é o dele. */
 const SISTEMA = Deno.build.os === "windows"

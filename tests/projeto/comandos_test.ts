@@ -7,8 +7,8 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { fazerCertificados } from "../exemplos/certificados.ts";
-import { MAPA, RAIZ } from "./apoio.ts";
+import { fazerCertificados } from "../../exemplos/certificados.ts";
+import { MAPA, RAIZ } from "../apoio.ts";
 
 /** O que vem antes de um comando, numa linha de um bloco. */
 const ANTES = /^(?:console \d+ +|start "[^"]*" cmd \/k )?/;

@@ -1,9 +1,9 @@
 import { DatabaseSync } from "node:sqlite";
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
-import { fazerValue, medir, type Operador } from "../bench/carga.ts";
-import { ligarAoEsqueleto } from "../bench/esqueleto.ts";
-import { desenhar, escreverCsv, lerCsv, type LinhaDoCsv } from "../bench/grafico.ts";
-import { ate, MAPA, portasLivres, RAIZ } from "./apoio.ts";
+import { fazerValue, medir, type Operador } from "../../bench/carga.ts";
+import { ligarAoEsqueleto } from "../../bench/esqueleto.ts";
+import { desenhar, escreverCsv, lerCsv, type LinhaDoCsv } from "../../bench/grafico.ts";
+import { ate, MAPA, portasLivres, RAIZ } from "../apoio.ts";
 
 /** Uma medida qualquer, com o que a distingue. */
 function linha(outros: Partial<LinhaDoCsv>): LinhaDoCsv {

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
-import { desenhar, SETAS_MAX } from "../ferramentas/diagrama.ts";
-import { alturas } from "../ferramentas/diagrama/escala.ts";
-import { type Conteudo, type Evento, lerRastro, parear } from "../ferramentas/diagrama/setas.ts";
+import { desenhar, SETAS_MAX } from "../../ferramentas/diagrama.ts";
+import { alturas } from "../../ferramentas/diagrama/escala.ts";
+import { type Conteudo, type Evento, lerRastro, parear } from "../../ferramentas/diagrama/setas.ts";
 
 const [LIDER, OUTRO, CLIENTE] = ["127.0.0.1:10097", "127.0.0.1:10098", "cliente 7"];
 

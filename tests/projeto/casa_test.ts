@@ -8,7 +8,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { parse } from "npm:@babel/parser@8.1.2";
-import { RAIZ } from "./apoio.ts";
+import { RAIZ } from "../apoio.ts";
 
 /** Os três módulos pedidos, e a única classe de cada um. */
 const MODULOS = { "cliente.ts": "Cliente", "mensagem.ts": "Mensagem", "servidor.ts": "Servidor" };
@@ -121,7 +121,7 @@ function importsProibidos(arquivos: readonly Arquivo[], deDentro: RegExp) {
 Deno.test("a casa tem os três módulos, lib/ e os seus testes", () => {
   const caminhos = CASA.map(({ caminho }) => caminho);
   for (const modulo of Object.keys(MODULOS)) assert(caminhos.includes(modulo), modulo);
-  assert(DA_LIB.length > 10 && caminhos.includes("tests/casa_test.ts"));
+  assert(DA_LIB.length > 10 && caminhos.includes("tests/projeto/casa_test.ts"));
 });
 
 Deno.test("lib/ só importa lib/, a biblioteca padrão e o que o Deno traz", () => {

@@ -5,9 +5,9 @@
  */
 
 import { assertEquals, assertMatch } from "@std/assert";
-import { fazerCertificados } from "../exemplos/certificados.ts";
-import { ate, atendendo, Fio, portasLivres, Programa } from "./apoio.ts";
-import { SEM_ETCD } from "./apoio/etcd.ts";
+import { fazerCertificados } from "../../exemplos/certificados.ts";
+import { ate, atendendo, Fio, portasLivres, Programa } from "../apoio.ts";
+import { SEM_ETCD } from "../apoio/etcd.ts";
 
 /** Segundos que dura uma sessão do etcd destes testes. */
 const SESSAO_S = 1;

@@ -6,8 +6,8 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { Servidor } from "../servidor.ts";
-import { RAIZ } from "./apoio.ts";
+import { Servidor } from "../../servidor.ts";
+import { RAIZ } from "../apoio.ts";
 
 const SEM_PROMTOOL = !await ha("promtool");
 
@@ -94,8 +94,8 @@ Deno.test(
 Deno.test("cada alerta toca quando deve, e só então", { ignore: SEM_PROMTOOL }, async () => {
   const pasta = await Deno.makeTempDir({ prefix: "kv-alertas-" });
   try {
-    for (const arquivo of ["exemplos/alertas.yml", "tests/alertas_prova.yml"]) {
-      await Deno.copyFile(new URL(arquivo, RAIZ), `${pasta}/${arquivo.split("/")[1]}`);
+    for (const arquivo of ["exemplos/alertas.yml", "tests/projeto/alertas_prova.yml"]) {
+      await Deno.copyFile(new URL(arquivo, RAIZ), `${pasta}/${arquivo.split("/").at(-1)}`);
     }
     await promtool(["check", "rules", `${pasta}/alertas.yml`]);
     await promtool(["test", "rules", `${pasta}/alertas_prova.yml`]);

@@ -6,12 +6,12 @@
  */
 
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { Cliente } from "../cliente.ts";
-import { abrirEtcd as abrirClienteDoEtcd } from "../ponte/etcd.ts";
-import { importar } from "../ponte/importar.ts";
-import { Servidor } from "../servidor.ts";
-import { ate, Fio, type Json, portasLivres, Programa } from "./apoio.ts";
-import { abrirEtcd, abrirPontes, SEM_ETCD } from "./apoio/etcd.ts";
+import { Cliente } from "../../cliente.ts";
+import { abrirEtcd as abrirClienteDoEtcd } from "../../ponte/etcd.ts";
+import { importar } from "../../ponte/importar.ts";
+import { Servidor } from "../../servidor.ts";
+import { ate, Fio, type Json, portasLivres, Programa } from "../apoio.ts";
+import { abrirEtcd, abrirPontes, SEM_ETCD } from "../apoio/etcd.ts";
 
 const COM_ETCD = { ignore: SEM_ETCD };
 const COM_SINAIS = { ignore: SEM_ETCD || Deno.build.os === "windows" };

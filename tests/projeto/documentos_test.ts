@@ -6,7 +6,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { RAIZ } from "./apoio.ts";
+import { RAIZ } from "../apoio.ts";
 
 const ler = (caminho: string) => Deno.readTextFileSync(new URL(caminho, RAIZ));
 

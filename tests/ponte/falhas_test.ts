@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { SEM_ETCD } from "./apoio/etcd.ts";
-import { correrSobreEtcd } from "./falhas/sobre_etcd.ts";
+import { SEM_ETCD } from "../apoio/etcd.ts";
+import { correrSobreEtcd } from "../falhas/sobre_etcd.ts";
 
 Deno.test(
   "sobre o etcd, membros e pontes mortos e pausados: nada confirmado se perde, ninguém volta no tempo, e os PUTs andam com um membro morto",

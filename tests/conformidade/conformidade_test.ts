@@ -5,9 +5,9 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { Fio, type Json } from "./apoio.ts";
-import { CASOS } from "./conformidade/casos.ts";
-import { MOTORES } from "./conformidade/motores.ts";
+import { Fio, type Json } from "../apoio.ts";
+import { CASOS } from "./casos.ts";
+import { MOTORES } from "./motores.ts";
 
 for (const { nome, falta, diferencas, abrir } of MOTORES) {
   Deno.test(`conformidade: ${nome}`, { ignore: falta }, async (t) => {

@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { strFromU8, unzipSync } from "npm:fflate@0.8.3";
 import { extractText, getDocumentProxy } from "npm:unpdf@1.8.1";
-import { ARQUIVOS, lerFontes, lerRelatorio } from "../ferramentas/relatorio/arquivos.ts";
-import { lerCitacoes, linhasDe, numerar } from "../ferramentas/relatorio/citacoes.ts";
-import { acharIntervalo } from "../ferramentas/relatorio/intervalos.ts";
-import { MAPA, RAIZ } from "./apoio.ts";
+import { ARQUIVOS, lerFontes, lerRelatorio } from "../../ferramentas/relatorio/arquivos.ts";
+import { lerCitacoes, linhasDe, numerar } from "../../ferramentas/relatorio/citacoes.ts";
+import { acharIntervalo } from "../../ferramentas/relatorio/intervalos.ts";
+import { MAPA, RAIZ } from "../apoio.ts";
 
 /** Uma citação com as linhas, como o PDF a tem. */
 interface Numerada {
