@@ -189,6 +189,11 @@ export async function iniciarGrupo(
   };
 }
 
+/** Espera que o líder aceite PUTs: um que chega antes espera até ao seu prazo, que pode ser curto. */
+export async function aceitarPuts({ avisos: [doLider] }: Grupo): Promise<void> {
+  await ate(() => doLider!.some((linha) => linha.includes("aceita PUTs")), "o líder aceitar PUTs");
+}
+
 /** Um atraso que acaba quando o teste quer, e não com o tempo: nele cabe o que for preciso ver. */
 export function segurarAtraso() {
   const atraso = 600_000;

@@ -8,9 +8,10 @@ for (const emDisco of [false, true]) {
     const relatorio = await correr(plano);
     const resumo = resumir(plano, relatorio);
     assertEquals(relatorio.quebras, [], resumo);
-    const confirmados = relatorio.historia.operacoes.filter(({ resposta }) =>
-      resposta.tipo === "PUT_OK"
-    );
-    assert(confirmados.length > 20, `a corrida quase nada fez: ${resumo}`);
+    // Quantas, depende da máquina: sem nenhuma, nada se conferiu.
+    for (const tipo of ["PUT_OK", "GET_OK"]) {
+      const houve = relatorio.historia.operacoes.some(({ resposta }) => resposta.tipo === tipo);
+      assert(houve, `a corrida nada fez: ${resumo}`);
+    }
   });
 }

@@ -1,5 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
-import { ate, Fio, iniciarGrupo, type Json, portasLivres, segurarAtraso } from "./apoio.ts";
+import {
+  aceitarPuts,
+  ate,
+  Fio,
+  iniciarGrupo,
+  type Json,
+  portasLivres,
+  segurarAtraso,
+} from "./apoio.ts";
 import { get, put } from "./apoio/protocolo.ts";
 import { sorteio } from "./falhas/acaso.ts";
 import { Retransmissor } from "./falhas/retransmissor.ts";
@@ -86,6 +94,7 @@ Deno.test("Servidor que não confirma no prazo: ERRO não definitivo, e o value 
   const segurado = segurarAtraso();
   const opcoes = { 0: { prazo: 200 }, 1: segurado.opcoes };
   await using grupo = await iniciarGrupo(1, opcoes, { 1: segurado.mundo });
+  await aceitarPuts(grupo);
   await using fio = await Fio.abrir(grupo.enderecos[0]!);
   const resposta = await fio.pedir(put(1, "k", "v"));
   assertEquals([resposta.tipo, resposta.definitivo], ["ERRO", false]);

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import {
+  aceitarPuts,
   argumentosDoServidor,
   ate,
   atendendo,
@@ -173,6 +174,7 @@ Deno.test("Servidor dá 30 s a quem não lê o que pediu, e depois fecha", async
 
 Deno.test("Servidor: PUTs sem confirmação contam na memória mesmo depois do ERRO", async () => {
   await using grupo = await iniciarGrupo(1, { 0: { prazo: 50 }, 1: { atraso: 60_000 } });
+  await aceitarPuts(grupo);
   await using fio = await Fio.abrir(grupo.enderecos[0]!);
   const erros: Json[] = [];
   for (let n = 0; n < 100; n++) {
