@@ -112,28 +112,34 @@ async function umComeco(carga: Carga, fatias: number, roda: number): Promise<Med
   return medidas;
 }
 
-/** Os quocientes de uma carga: dos nossos por cada um dos outros, e do falador pelo calado. */
+/** Quem se compara com quem, por número: os nossos com cada um dos outros, e o falador com o calado. */
+function paresDe(sistemas: readonly Sistema[]): [de: number, por: number][] {
+  const pares = sistemas.flatMap((_, de) => sistemas.map((_, por): [number, number] => [de, por]));
+  return pares.filter(([de, por]) => {
+    const [um, outro] = [sistemas[de]!, sistemas[por]!];
+    return nossos.includes(um) &&
+      (!nossos.includes(outro) || outro.nome.startsWith(`${um.nome} `));
+  });
+}
+
+/** Os quocientes de uma carga, um por linha. */
 function relatar(nome: string, carga: Carga, comecos: readonly Medidas[]): void {
   const { operacoes, poucas, c, bytes, duravel, sistemas, campos } = carga;
-  for (const operacao of operacoes) {
-    for (const campo of campos) {
-      for (const [de, um] of sistemas.entries()) {
-        if (!nossos.includes(um)) continue;
-        for (const [por, outro] of sistemas.entries()) {
-          const comparam = !nossos.includes(outro) || outro.nome.startsWith(`${um.nome} `);
-          if (!comparam) continue;
-          const razoes = comecos.map((medidas) => {
-            const fatias = medidas[operacao]!;
-            return fatias[de]!.map((fatia, n) => fatia[campo] / fatias[por]![n]![campo]);
-          });
-          const deCada = razoes.map(media).sort((a, b) => a - b);
-          const [menor, maior] = [deCada[0]!, deCada.at(-1)!].map((r) => r.toFixed(2));
-          const onde = `${nome}: ${operacao}, ${poucas ? "poucas" : "uma por operário"}, C=${c}, ` +
-            `${bytes} bytes${duravel ? ", em disco" : ""}, ${campo}`;
-          const quociente = media(razoes.flat()).toFixed(2);
-          escrever(`${onde}: ${um.nome} ÷ ${outro.nome} = ${quociente} (${menor} a ${maior})`);
-        }
-      }
+  const como = `${poucas ? "poucas" : "uma por operário"}, C=${c}, ${bytes} bytes` +
+    (duravel ? ", em disco" : "");
+  const medidos = operacoes.flatMap((operacao) => campos.map((campo) => ({ operacao, campo })));
+  for (const { operacao, campo } of medidos) {
+    for (const [de, por] of paresDe(sistemas)) {
+      const razoes = comecos.map((medidas) => {
+        const fatias = medidas[operacao]!;
+        return fatias[de]!.map((fatia, n) => fatia[campo] / fatias[por]![n]![campo]);
+      });
+      const deCada = razoes.map(media).sort((a, b) => a - b);
+      const [menor, maior] = [deCada[0]!, deCada.at(-1)!].map((r) => r.toFixed(2));
+      escrever(
+        `${nome}: ${operacao}, ${como}, ${campo}: ${sistemas[de]!.nome} ÷ ${sistemas[por]!.nome}` +
+          ` = ${media(razoes.flat()).toFixed(2)} (${menor} a ${maior})`,
+      );
     }
   }
 }
