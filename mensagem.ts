@@ -227,7 +227,7 @@ export class Mensagem<C extends Corpo = Corpo> {
     if (typeof tipo !== "string" || !Object.hasOwn(LEITORES, tipo)) {
       throw new TypeError(`Mensagem recusada: tipo desconhecido: ${citarJson(tipo)}`);
     }
-    const id = campos.id === undefined ? undefined : lerInteiro(campos, "id");
+    const id = campos.id === undefined ? undefined : lerInteiro(campos.id, "id");
     return new Mensagem(LEITORES[tipo as Tipo](campos, id));
   }
 
@@ -250,99 +250,119 @@ type Campos = { readonly [campo: string]: unknown };
 const LEITORES: {
   readonly [T in Tipo]: (campos: Campos, id: number | undefined) => CorpoDe<T>;
 } = {
-  PUT: (c, id) => ({ tipo: "PUT", id, key: lerKey(c), value: lerTexto(c, "value") }),
-  PUT_OK: (c, id) => ({ tipo: "PUT_OK", id, key: lerKey(c), timestamp: lerTimestamp(c) }),
+  PUT: (c, id) => ({ tipo: "PUT", id, key: lerKey(c.key), value: lerTexto(c.value, "value") }),
+  PUT_OK: (c, id) => ({
+    tipo: "PUT_OK",
+    id,
+    key: lerKey(c.key),
+    timestamp: lerTimestamp(c.timestamp),
+  }),
   GET: (c, id) => ({
     tipo: "GET",
     id,
-    key: lerKey(c),
-    timestamp: c.timestamp === undefined ? 0 : lerTimestamp(c),
+    key: lerKey(c.key),
+    timestamp: c.timestamp === undefined ? 0 : lerTimestamp(c.timestamp),
   }),
   GET_OK: (c, id) => ({
     tipo: "GET_OK",
     id,
-    key: lerKey(c),
-    value: c.value === null ? null : lerTexto(c, "value"),
-    timestamp: lerTimestamp(c),
+    key: lerKey(c.key),
+    value: c.value === null ? null : lerTexto(c.value, "value"),
+    timestamp: lerTimestamp(c.timestamp),
   }),
   TRY_OTHER_SERVER_OR_LATER: (c, id) => ({
     tipo: "TRY_OTHER_SERVER_OR_LATER",
     id,
-    key: lerKey(c),
-    timestamp: lerTimestamp(c),
+    key: lerKey(c.key),
+    timestamp: lerTimestamp(c.timestamp),
   }),
   ERRO: (c, id) => ({
     tipo: "ERRO",
     id,
-    erro: lerTexto(c, "erro"),
+    erro: lerTexto(c.erro, "erro"),
     definitivo: c.definitivo === true,
   }),
   JOIN: (c, id) => ({
     tipo: "JOIN",
     id,
-    endereco: lerTexto(c, "endereco"),
-    token: lerTexto(c, "token"),
-    protocolo: lerProtocolo(c),
+    endereco: lerTexto(c.endereco, "endereco"),
+    token: lerTexto(c.token, "token"),
+    protocolo: lerProtocolo(c.protocolo),
   }),
   JOIN_OK: (_, id) => ({ tipo: "JOIN_OK", id }),
   FORWARD: (c, id) => ({
     tipo: "FORWARD",
     id,
-    key: lerKey(c),
-    value: lerTexto(c, "value"),
-    origem: lerOrigem(c),
-    prazo: lerInteiro(c, "prazo"),
+    key: lerKey(c.key),
+    value: lerTexto(c.value, "value"),
+    origem: lerOrigem(c.origem),
+    prazo: lerInteiro(c.prazo, "prazo"),
   }),
   LEADER: (c, id) => ({
     tipo: "LEADER",
     id,
-    token: lerTexto(c, "token"),
-    protocolo: lerProtocolo(c),
+    token: lerTexto(c.token, "token"),
+    protocolo: lerProtocolo(c.protocolo),
   }),
   LEADER_OK: (c, id) => ({
     tipo: "LEADER_OK",
     id,
     ...lerAcerto(c),
     historia: lerHistoria(c.historia),
-    ...(c.desde === undefined ? {} : { desde: lerInteiro(c, "desde") }),
+    ...(c.desde === undefined ? {} : { desde: lerInteiro(c.desde, "desde") }),
   }),
-  FETCH: (c, id) => ({ tipo: "FETCH", id, timestamp: lerTimestamp(c) }),
-  FETCH_OK: (c, id) => ({ tipo: "FETCH_OK", id, timestamp: lerTimestamp(c) }),
-  ENTRY: (c, id) => ({ tipo: "ENTRY", id, ...lerRegistro(c) }),
+  FETCH: (c, id) => ({ tipo: "FETCH", id, timestamp: lerTimestamp(c.timestamp) }),
+  FETCH_OK: (c, id) => ({ tipo: "FETCH_OK", id, timestamp: lerTimestamp(c.timestamp) }),
+  ENTRY: (c, id) => ({
+    tipo: "ENTRY",
+    id,
+    key: lerKey(c.key),
+    value: lerTexto(c.value, "value"),
+    timestamp: lerTimestamp(c.timestamp),
+  }),
   SYNC: (c, id) => ({
     tipo: "SYNC",
     id,
     ...lerAcerto(c),
     ...(c.historia === undefined ? {} : { historia: lerHistoria(c.historia) }),
-    ...(c.descartar === undefined ? {} : { descartar: lerInteiro(c, "descartar") }),
+    ...(c.descartar === undefined ? {} : { descartar: lerInteiro(c.descartar, "descartar") }),
   }),
-  SYNC_OK: (c, id) => ({ tipo: "SYNC_OK", id, timestamp: lerTimestamp(c) }),
-  REPLICATION: (c, id) => ({ tipo: "REPLICATION", id, ...lerRegistro(c) }),
-  REPLICATION_OK: (c, id) => ({ tipo: "REPLICATION_OK", id, timestamp: lerTimestamp(c) }),
-  AUTH: (c, id) => ({ tipo: "AUTH", id, desafio: lerHexadecimal(c, "desafio") }),
+  SYNC_OK: (c, id) => ({ tipo: "SYNC_OK", id, timestamp: lerTimestamp(c.timestamp) }),
+  REPLICATION: (c, id) => ({
+    tipo: "REPLICATION",
+    id,
+    key: lerKey(c.key),
+    value: lerTexto(c.value, "value"),
+    timestamp: lerTimestamp(c.timestamp),
+  }),
+  REPLICATION_OK: (c, id) => ({ tipo: "REPLICATION_OK", id, timestamp: lerTimestamp(c.timestamp) }),
+  AUTH: (c, id) => ({ tipo: "AUTH", id, desafio: lerHexadecimal(c.desafio, "desafio") }),
   AUTH_CHALLENGE: (c, id) => ({
     tipo: "AUTH_CHALLENGE",
     id,
-    desafio: lerHexadecimal(c, "desafio"),
-    prova: lerHexadecimal(c, "prova"),
+    desafio: lerHexadecimal(c.desafio, "desafio"),
+    prova: lerHexadecimal(c.prova, "prova"),
   }),
-  AUTH_PROOF: (c, id) => ({ tipo: "AUTH_PROOF", id, prova: lerHexadecimal(c, "prova") }),
+  AUTH_PROOF: (c, id) => ({ tipo: "AUTH_PROOF", id, prova: lerHexadecimal(c.prova, "prova") }),
   AUTH_OK: (_, id) => ({ tipo: "AUTH_OK", id }),
   PULSE: (_, id) => ({ tipo: "PULSE", id }),
   PULSE_OK: (_, id) => ({ tipo: "PULSE_OK", id }),
 };
 
-function lerTimestamp(campos: Campos): number {
-  return lerInteiro(campos, "timestamp");
+function lerTimestamp(valor: unknown): number {
+  return lerInteiro(valor, "timestamp");
 }
 
 function lerAcerto(campos: Campos): { timestamp: number; reserva: number } {
-  return { timestamp: lerTimestamp(campos), reserva: lerInteiro(campos, "reserva") };
+  return {
+    timestamp: lerTimestamp(campos.timestamp),
+    reserva: lerInteiro(campos.reserva, "reserva"),
+  };
 }
 
 /** O número do protocolo; quem não o diz fala o primeiro. */
-function lerProtocolo(campos: Campos): number {
-  return campos.protocolo === undefined ? 1 : lerInteiro(campos, "protocolo");
+function lerProtocolo(valor: unknown): number {
+  return valor === undefined ? 1 : lerInteiro(valor, "protocolo");
 }
 
 /** Nenhuma é {@linkcode SEM_HISTORIA}. @throws {TypeError} se não é uma história. */
@@ -357,16 +377,11 @@ function lerHistoria(valor: unknown): Historia {
   return valor.map(({ id, apos }: Epoca) => ({ id, apos }));
 }
 
-function lerRegistro(campos: Campos): Registro {
-  return { key: lerKey(campos), value: lerTexto(campos, "value"), timestamp: lerTimestamp(campos) };
-}
-
 function inteiroValido(valor: unknown): valor is number {
   return Number.isSafeInteger(valor) && (valor as number) >= 0;
 }
 
-function lerInteiro(campos: Campos, campo: string): number {
-  const valor = campos[campo];
+function lerInteiro(valor: unknown, campo: string): number {
   if (!inteiroValido(valor)) {
     throw new TypeError(
       `Mensagem recusada: ${campo} deve ser um inteiro ≥ 0: ${citarJson(valor)}`,
@@ -376,8 +391,7 @@ function lerInteiro(campos: Campos, campo: string): number {
 }
 
 /** Um texto que UTF-8 saiba representar: nada de surrogates soltos, que se perderiam no disco. */
-function lerTexto(campos: Campos, campo: string): string {
-  const valor = campos[campo];
+function lerTexto(valor: unknown, campo: string): string {
   if (typeof valor !== "string") {
     throw new TypeError(
       `Mensagem recusada: ${campo} deve ser um texto: ${citarJson(valor)}`,
@@ -390,8 +404,8 @@ function lerTexto(campos: Campos, campo: string): string {
 }
 
 /** O endereço de um cliente, que vai para a console como veio: só o que um endereço pode ter. */
-function lerOrigem(campos: Campos): string {
-  const origem = lerTexto(campos, "origem");
+function lerOrigem(valor: unknown): string {
+  const origem = lerTexto(valor, "origem");
   if (!/^[0-9a-f.:[\]%]{1,64}$/i.test(origem)) {
     throw new TypeError(`Mensagem recusada: origem deve ser um endereço: ${citar(origem)}`);
   }
@@ -399,8 +413,8 @@ function lerOrigem(campos: Campos): string {
 }
 
 /** 32 bytes: um desafio ou uma prova. */
-function lerHexadecimal(campos: Campos, campo: string): string {
-  const texto = lerTexto(campos, campo);
+function lerHexadecimal(valor: unknown, campo: string): string {
+  const texto = lerTexto(valor, campo);
   if (!/^[0-9a-f]{64}$/.test(texto)) {
     throw new TypeError(
       `Mensagem recusada: ${campo} deve ter 64 dígitos hexadecimais: ${citar(texto)}`,
@@ -409,8 +423,8 @@ function lerHexadecimal(campos: Campos, campo: string): string {
   return texto;
 }
 
-function lerKey(campos: Campos): string {
-  const key = lerTexto(campos, "key");
+function lerKey(valor: unknown): string {
+  const key = lerTexto(valor, "key");
   if (key === "") {
     throw new TypeError("Mensagem recusada: key não pode ser vazia");
   }
