@@ -197,22 +197,17 @@ export async function aceitarPuts({ avisos: [doLider] }: Grupo): Promise<void> {
 /** Um atraso que acaba quando o teste quer, e não com o tempo: nele cabe o que for preciso ver. */
 export function segurarAtraso() {
   const atraso = 600_000;
-  const segurados: (() => void)[] = [];
+  const solto = Promise.withResolvers<void>();
   const mundo: MundoDoServidor = {
     ...MUNDO_DO_SERVIDOR,
     depois(ms, fazer) {
       if (ms !== atraso) return MUNDO_DO_SERVIDOR.depois(ms, fazer);
-      segurados.push(fazer);
+      // Também o que só depois de solto chega a ser atrasado.
+      solto.promise.then(fazer);
       return () => {};
     },
   };
-  return {
-    opcoes: { atraso },
-    mundo,
-    soltar() {
-      for (const fazer of segurados.splice(0)) fazer();
-    },
-  };
+  return { opcoes: { atraso }, mundo, soltar: solto.resolve };
 }
 
 // --- Programas de verdade ----------------------------------------------------
