@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { argumentosDoServidor, ate, atendendo, Fio, portasLivres, Programa } from "./apoio.ts";
-import { tabelaDe } from "./apoio/maquinas.ts";
+import { gravado } from "./apoio/maquinas.ts";
 
 /** Três servidores com dados, cada um com a sua pasta, que se matam e recomeçam um a um. */
 async function tresComDados() {
@@ -61,10 +61,7 @@ async function fazerUmFantasma(grupo: Awaited<ReturnType<typeof tresComDados>>, 
   await using leitor = await grupo.abrir(0);
   const visto = async () => (await leitor.pedir({ tipo: "GET", id: 1, key: "k" })).value;
   await ate(async () => await visto() === "fantasma", "o líder mostrar o que só ele tem");
-  await ate(async () => {
-    const tabela = await tabelaDe(`${grupo.dados(0)}/tabela.sqlite`);
-    return tabela.get("k")![0] === "fantasma";
-  }, "o líder gravar o que só ele tem");
+  await gravado(grupo.dados(0), "k", "fantasma");
   for (const n of [0, 1, 2]) await grupo.matar(n);
   copiar(grupo.dados(0), copia);
 }

@@ -69,6 +69,14 @@ export async function tabelaDe(arquivo: string): Promise<Map<string, [string, nu
   ]));
 }
 
+/** Espera que um value esteja em disco, na pasta de dados de um servidor que pode estar no ar. */
+export async function gravado(pasta: string, key: string, value: string): Promise<void> {
+  await ate(
+    async () => (await tabelaDe(`${pasta}/tabela.sqlite`)).get(key)?.[0] === value,
+    `${key} com ${value} em disco`,
+  );
+}
+
 /**
  * Um cliente que escreve sem parar, em dez keys, e guarda o que se lhe confirmou. Os servidores que
  * se seguem podem pedir-lhe outra segurança: ver `trocar`.
@@ -152,10 +160,7 @@ export async function deixarSoNoLider(grupo: Maquinas): Promise<void> {
   for (const n of [1, 2]) await comecar(n, "--atraso=600000");
   await using fio = await Fio.abrir(grupo.enderecos[0]!);
   await fio.enviar({ id: 1, ...put("só do líder") });
-  await ate(async () => {
-    const tabela = await tabelaDe(`${grupo.dados(0)}/tabela.sqlite`);
-    return tabela.get("k")![0] === "só do líder";
-  }, "o líder gravar");
+  await gravado(grupo.dados(0), "k", "só do líder");
   await grupo.matar(0, 1, 2);
 }
 
